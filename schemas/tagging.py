@@ -1,0 +1,60 @@
+"""What the classifier says of a text: policy areas with reasons, or an abstention."""
+
+from enum import StrEnum
+from typing import Annotated
+
+from pydantic import Field
+
+from schemas.feedback import Contract, Feedback, Slug
+
+Probability = Annotated[float, Field(ge=0.0, le=1.0)]
+DepartmentCode = Annotated[str, Field(pattern=r"^[A-Z]{2,8}$")]
+
+
+class Abstention(StrEnum):
+    """Why no area was given."""
+
+    TOO_SHORT = "too_short"
+    NO_AREA = "no_area"
+    LANGUAGE = "language_not_supported"
+    OUT_OF_SCOPE = "out_of_scope"
+
+
+class AreaTag(Contract):
+    """One policy area that the text is about, and the words that spoke for it."""
+
+    area: Slug
+    probability: Probability
+    reasons: tuple[str, ...] = ()
+
+
+class AreaCandidate(Contract):
+    """An area with its probability, whatever the threshold."""
+
+    area: Slug
+    probability: Probability
+
+
+class DepartmentCandidate(Contract):
+    """A department's permanent code with the classifier's probability for it."""
+
+    department: DepartmentCode
+    probability: Probability
+
+
+class Tagging(Contract):
+    """Areas above their thresholds, most probable first; empty with `abstained` set, never both."""
+
+    areas: tuple[AreaTag, ...] = ()
+    abstained: Abstention | None = None
+    candidates: tuple[AreaCandidate, ...] = Field(default=(), max_length=10)
+    department_candidates: tuple[DepartmentCandidate, ...] = Field(default=(), max_length=5)
+    model_version: str
+    vocabulary_version: str
+
+
+class TaggedFeedback(Contract):
+    """Feedback with its tags: no consumer needs to look anything up."""
+
+    feedback: Feedback
+    tagging: Tagging

@@ -1,0 +1,1 @@
+"""Frontline's processes and the libraries that they share."""
