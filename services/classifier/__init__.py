@@ -1,0 +1,1 @@
+"""The classifier: policy areas with reasons for a text, or an abstention."""

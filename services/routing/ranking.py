@@ -1,0 +1,62 @@
+"""Decides the ranking of departments from a text's wording and the areas that it is about."""
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from schemas.tagging import DepartmentCandidate
+from services.routing.rulebook import Rules
+
+Floats = NDArray[np.float32]
+
+
+class Ranking:
+    """Mixes department evidence with area probabilities by the shares that the rules give.
+
+    `departments` and `areas` fix the columns of the arrays that `mix` takes.
+    """
+
+    def __init__(self, departments: Sequence[str], areas: Sequence[str], rules: Rules) -> None:
+        self.departments = tuple(departments)
+        self._wording = np.float32(rules.ranking.wording)
+        self._shares = _shares(self.departments, areas, rules)
+
+    def mix(self, evidence: Floats, areas: Floats) -> Floats:
+        """Mixes (n, departments) and (n, areas) into (n, departments); each row sums to 1."""
+        brought = areas @ self._shares
+        brought /= np.maximum(brought.sum(axis=1, keepdims=True), np.float32(1e-9))
+        mixed: Floats = self._wording * evidence + (1 - self._wording) * brought
+        mixed /= np.maximum(mixed.sum(axis=1, keepdims=True), np.float32(1e-9))
+        return mixed
+
+
+def _shares(departments: tuple[str, ...], areas: Sequence[str], rules: Rules) -> Floats:
+    shares = np.zeros((len(areas), len(departments)), dtype=np.float32)
+    column = {code: index for index, code in enumerate(departments)}
+    for row, slug in enumerate(areas):
+        rule = rules.areas[slug]
+        for code in (rule.lead, *rule.copied):
+            if code in column:
+                weight = 1.0 if code == rule.lead else rules.ranking.copied_share
+                shares[row, column[code]] = weight
+    return shares
+
+
+def rank_departments(
+    evidence: Mapping[str, float], areas: Mapping[str, float], rules: Rules, best: int = 5
+) -> tuple[DepartmentCandidate, ...]:
+    """Ranks the departments of one text; the same figures as `Ranking.mix`, best first.
+
+    `evidence` gives the probability of each department from the wording, `areas` that of each area.
+    """
+    ranking = Ranking(tuple(evidence), tuple(areas), rules)
+    mixed = ranking.mix(
+        np.array([list(evidence.values())], dtype=np.float32),
+        np.array([list(areas.values())], dtype=np.float32),
+    )[0]
+    order = sorted(range(len(mixed)), key=lambda at: (-mixed[at], ranking.departments[at]))
+    return tuple(
+        DepartmentCandidate(department=ranking.departments[at], probability=min(1.0, mixed[at]))
+        for at in order[:best]
+    )
