@@ -1,1 +1,1 @@
-"""The contracts: events, vocabularies and topics; imports pydantic and the standard library only."""
+"""The contracts: events, vocabularies, topics; imports pydantic and the standard library only."""

@@ -1,7 +1,7 @@
-"""CloudEvents 1.0 in structured JSON mode: the envelope of every event, and the events themselves."""
+"""CloudEvents 1.0 in structured JSON mode: the envelope, and the events that the pipeline knows."""
 
 from datetime import datetime
-from typing import ClassVar, Generic, Literal, Self, TypeVar
+from typing import Any, ClassVar, Generic, Literal, Self, TypeVar, cast
 from uuid import UUID, uuid5
 
 from pydantic import AwareDatetime, Field
@@ -14,6 +14,7 @@ from schemas.tagging import TaggedFeedback
 _EVENT_IDS = UUID("5f0b6f3e-6f0a-5c1c-9a53-0d2f0c5f7e11")
 
 Data = TypeVar("Data", bound=Contract)
+NextEvent = TypeVar("NextEvent", bound="Event[Any]")
 
 
 def event_id(event_type: str, feedback_id: str, revision: int, step: str = "") -> str:
@@ -60,15 +61,13 @@ class Event(Contract, Generic[Data]):
         causation_id: str | None = None,
         traceparent: str | None = None,
     ) -> Self:
-        """Wraps `data` in an envelope whose id derives from type, feedback id, revision and step."""
-        return cls.model_construct(
-            specversion="1.0",
+        """Wraps `data`; the event's id derives from type, feedback id, revision and step."""
+        event = cls.model_construct(  # every part is validated or derived already
             id=event_id(cls.TYPE, feedback_id, revision, step),
             source=cls.SOURCE,
             type=cls.TYPE,
             subject=feedback_id,
             time=time,
-            datacontenttype="application/json",
             dataschema=f"urn:frontline:schema:{cls.TYPE}",
             correlationid=correlation_id or feedback_id,
             causationid=causation_id,
@@ -77,24 +76,21 @@ class Event(Contract, Generic[Data]):
             revision=revision,
             data=data,
         )
-
-    def follow(
-        self, event: "type[FollowingEvent]", data: Contract, *, time: datetime
-    ) -> "FollowingEvent":
-        """Builds the next event of the same feedback: same correlation, trace and revision."""
-        return event.of(
-            data,
-            feedback_id=self.subject,
-            marking=self.dataclassification,
-            time=time,
-            revision=self.revision,
-            correlation_id=self.correlationid,
-            causation_id=self.id,
-            traceparent=self.traceparent,
-        )
+        return cast(Self, event)
 
 
-FollowingEvent = TypeVar("FollowingEvent", bound=Event)  # type: ignore[type-arg]
+def follow(cause: Event[Any], event: type[NextEvent], data: Contract, time: datetime) -> NextEvent:
+    """Builds the event that `cause` led to: same feedback, revision, marking and trace."""
+    return event.of(
+        data,
+        feedback_id=cause.subject,
+        marking=cause.dataclassification,
+        time=time,
+        revision=cause.revision,
+        correlation_id=cause.correlationid,
+        causation_id=cause.id,
+        traceparent=cause.traceparent,
+    )
 
 
 class FeedbackReceived(Event[Feedback]):

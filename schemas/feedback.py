@@ -166,13 +166,14 @@ class Organisation(Contract):
 
     id: Annotated[str, StringConstraints(min_length=1, max_length=64)]
     name: Line
-    org_id: (
-        Annotated[str, StringConstraints(pattern=r"^GB-(CHC|SC|NIC|COH)-[A-Z0-9]+$")] | None
-    ) = Field(default=None, examples=["GB-CHC-1234567"])
+    org_id: Annotated[str, StringConstraints(pattern=r"^GB-(CHC|SC|NIC|COH)-[A-Z0-9]+$")] | None = (
+        Field(default=None, examples=["GB-CHC-1234567"])
+    )
 
 
 FeedbackId = Annotated[
-    str, StringConstraints(pattern=r"^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$")
+    str,
+    StringConstraints(pattern=r"^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$"),
 ]
 Reference = Annotated[str, StringConstraints(pattern=r"^[0-9A-Z]{8}$")]
 

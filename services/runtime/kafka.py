@@ -1,0 +1,162 @@
+"""Kafka: connection options, and a producer that confirms within a deadline or says so."""
+
+import asyncio
+import ssl
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from time import monotonic
+from typing import Any
+
+import structlog
+from aiokafka import AIOKafkaProducer
+from aiokafka.errors import (
+    IllegalStateError,
+    KafkaError,
+    MessageSizeTooLargeError,
+    UnknownTopicOrPartitionError,
+)
+
+from services.runtime.errors import Permanent, Unavailable, describe
+from services.runtime.metrics import Metrics
+from services.runtime.settings import KafkaSettings
+
+Headers = Sequence[tuple[str, bytes]]
+
+_BATCH_BYTES = 262_144
+_MAX_REQUEST_BYTES = 4_194_304
+_DISCARD_SECONDS = 1.0
+
+log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """A record to publish. `key` decides the partition: the same hash as Kafka's own clients."""
+
+    topic: str
+    key: bytes | None
+    value: bytes | None
+    headers: Headers = ()
+
+
+def connection_options(settings: KafkaSettings) -> dict[str, Any]:
+    """The arguments that every aiokafka client gets."""
+    options: dict[str, Any] = {
+        "bootstrap_servers": settings.kafka_servers,
+        "security_protocol": settings.kafka_security_protocol,
+    }
+    if context := tls_context(settings):
+        options["ssl_context"] = context
+    if settings.kafka_security_protocol.startswith("SASL_"):
+        assert settings.kafka_password is not None
+        options |= {
+            "sasl_mechanism": settings.kafka_sasl_mechanism,
+            "sasl_plain_username": settings.kafka_username,
+            "sasl_plain_password": settings.kafka_password.get_secret_value(),
+        }
+    return options
+
+
+def tls_context(settings: KafkaSettings) -> ssl.SSLContext | None:
+    """The TLS context of a protocol that has one."""
+    if settings.kafka_security_protocol.endswith("SSL"):
+        return ssl.create_default_context(cafile=settings.kafka_ca_file)
+    return None
+
+
+class Producer:
+    """Publishes with `acks=all` and idempotence; connects when first needed and after a failure.
+
+    A producer whose deadline passed is discarded, because its idempotent batches never expire: the
+    records may still land, so what is published must have ids that make a repeat harmless.
+    """
+
+    def __init__(self, settings: KafkaSettings, client_id: str, metrics: Metrics) -> None:
+        self._options = connection_options(settings) | {"client_id": client_id}
+        self._deadline = settings.kafka_produce_seconds
+        self._metrics = metrics
+        self._producer: AIOKafkaProducer | None = None
+        self._connecting: asyncio.Task[AIOKafkaProducer] | None = None
+
+    async def __aenter__(self) -> "Producer":
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        if self._connecting is not None:
+            self._connecting.cancel()
+        if self._producer is not None:
+            await self._discard(self._producer)
+
+    async def publish(self, records: Sequence[Record]) -> None:
+        """Returns when the broker confirmed every record.
+
+        Raises `Unavailable` when the deadline passed or no broker answers (a record may have landed
+        all the same), `Permanent` when a record is too large for its topic.
+        """
+        started = monotonic()
+        producer: AIOKafkaProducer | None = None
+        try:
+            async with asyncio.timeout(self._deadline):
+                producer = await self._connected()
+                if len(records) == 1:
+                    await (await self._send(producer, records[0]))
+                else:
+                    await asyncio.gather(*[await self._send(producer, each) for each in records])
+        except MessageSizeTooLargeError:
+            raise Permanent("a record is larger than Kafka accepts") from None
+        except (TimeoutError, KafkaError, OSError, IllegalStateError) as error:
+            self._metrics.produce_failures.inc()
+            if producer is not None and not isinstance(error, UnknownTopicOrPartitionError):
+                await self._discard(producer)
+            raise Unavailable(f"Kafka: {describe(error)}") from error
+        self._metrics.produce_seconds.observe(monotonic() - started)
+
+    async def _send(self, producer: AIOKafkaProducer, record: Record) -> "asyncio.Future[Any]":
+        confirmed: asyncio.Future[Any] = await producer.send(
+            record.topic, value=record.value, key=record.key, headers=list(record.headers)
+        )
+        return confirmed
+
+    async def _connected(self) -> AIOKafkaProducer:
+        """The live producer; callers that find none share one attempt to connect."""
+        if self._producer is not None:
+            return self._producer
+        if self._connecting is None or self._connecting.done():
+            self._connecting = asyncio.create_task(self._connect())
+        return await asyncio.shield(self._connecting)
+
+    async def _connect(self) -> AIOKafkaProducer:
+        producer = AIOKafkaProducer(
+            **self._options,
+            acks="all",
+            enable_idempotence=True,
+            max_batch_size=_BATCH_BYTES,
+            max_request_size=_MAX_REQUEST_BYTES,
+        )
+        try:
+            async with asyncio.timeout(self._deadline):
+                await producer.start()
+        except BaseException:
+            await _abandon(producer)
+            raise
+        self._producer = producer
+        return producer
+
+    async def _discard(self, producer: AIOKafkaProducer) -> None:
+        if self._producer is producer:
+            self._producer = None
+            await _abandon(producer)
+
+
+async def _abandon(producer: AIOKafkaProducer) -> None:
+    """Closes a producer without waiting for records that may never be confirmed."""
+    with suppress(TimeoutError, KafkaError, OSError):
+        async with asyncio.timeout(_DISCARD_SECONDS):
+            await producer.stop()
+            return
+    # stop() waits for unconfirmed batches for ever; its sender task has to be ended by hand
+    with suppress(Exception):
+        await producer._sender.close()
+    with suppress(Exception):
+        await producer.client.close()

@@ -1,0 +1,170 @@
+"""MongoDB: the only module that names the driver; connection, safety check, errors, bulk inserts.
+
+Motor is at the end of its life (deploy/decisions/0002): stores use the types from here, so that
+the change to PyMongo's own asyncio client is a change to this module.
+"""
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+import structlog
+from bson.codec_options import CodecOptions
+from motor.motor_asyncio import (
+    AsyncIOMotorClient,
+    AsyncIOMotorCollection,
+    AsyncIOMotorDatabase,
+)
+from pymongo import ReadPreference
+from pymongo.errors import (
+    AutoReconnect,
+    BulkWriteError,
+    ConnectionFailure,
+    DuplicateKeyError,
+    ExecutionTimeout,
+    InvalidOperation,
+    NetworkTimeout,
+    NotPrimaryError,
+    OperationFailure,
+    PyMongoError,
+    WaitQueueTimeoutError,
+    WriteConcernError,
+    WTimeoutError,
+)
+from pymongo.read_concern import ReadConcern
+from pymongo.write_concern import WriteConcern
+
+from services.runtime.errors import Permanent, Transient, Unavailable
+from services.runtime.settings import Mode, MongoSettings
+
+Document = dict[str, Any]
+Client = AsyncIOMotorClient[Document]
+Database = AsyncIOMotorDatabase[Document]
+Collection = AsyncIOMotorCollection[Document]
+
+DUPLICATE_KEY = 11_000
+
+# interrupted, shutting down, not primary, no primary, stepping down, no longer enough nodes
+_AWAY_CODES = frozenset({6, 7, 64, 89, 91, 100, 189, 262, 9001, 10107, 11600, 11602, 13435, 13436})
+_AWAY = (
+    AutoReconnect,
+    ConnectionFailure,
+    ExecutionTimeout,
+    NetworkTimeout,
+    NotPrimaryError,
+    WaitQueueTimeoutError,
+    WriteConcernError,
+    WTimeoutError,
+)
+
+log = structlog.get_logger(__name__)
+
+__all__ = [
+    "BulkWriteError",
+    "Client",
+    "Collection",
+    "Database",
+    "Document",
+    "DuplicateKeyError",
+    "UnsafeDatabase",
+    "check_safety",
+    "connect",
+    "database_errors",
+    "insert_absent",
+]
+
+
+class UnsafeDatabase(RuntimeError):  # noqa: N818 - says what the database is
+    """The database cannot keep the guarantees; the message says what to change."""
+
+
+def connect(settings: MongoSettings) -> tuple[Client, Database]:
+    """Opens a lazy client: `w=majority`, journaled, majority reads from the primary, UTC datetimes.
+
+    No operation waits longer than `mongo_timeout_seconds`, finding a primary included.
+    """
+    client: Client = AsyncIOMotorClient(
+        settings.mongo_url.get_secret_value(),
+        appname="frontline",
+        timeoutMS=int(settings.mongo_timeout_seconds * 1000),
+        retryWrites=True,
+        uuidRepresentation="standard",
+    )
+    database: Database = client.get_database(
+        settings.mongo_database,
+        codec_options=CodecOptions(tz_aware=True),
+        read_preference=ReadPreference.PRIMARY,
+        write_concern=WriteConcern(w="majority", j=True),
+        read_concern=ReadConcern("majority"),
+    )
+    return client, database
+
+
+async def check_safety(client: Client, mode: Mode) -> None:
+    """Refuses a database that can lose an acknowledged write.
+
+    Raises `UnsafeDatabase` on a standalone server in production; `Unavailable` when none answers.
+    """
+    with database_errors():
+        hello = await client.admin.command("hello")
+    if hello.get("setName") or hello.get("msg") == "isdbgrid":
+        return
+    problem = (
+        "MongoDB is a standalone server: it can lose acknowledged writes. Start it with --replSet"
+        " and initiate the set, or set FRONTLINE_MODE=development to accept the loss"
+    )
+    if mode is not Mode.DEVELOPMENT:
+        raise UnsafeDatabase(problem)
+    log.warning("unsafe database accepted", action="check_safety", problem=problem)
+
+
+@contextmanager
+def database_errors() -> Iterator[None]:
+    """Turns the driver's errors into the four of `services.runtime.errors`.
+
+    `BulkWriteError` and `DuplicateKeyError` pass: their callers read them record by record.
+    """
+    try:
+        yield
+    except (BulkWriteError, DuplicateKeyError):
+        raise
+    except _AWAY as error:
+        raise Unavailable(f"MongoDB: {type(error).__name__}") from error
+    except OperationFailure as error:
+        if error.code in _AWAY_CODES or error.has_error_label("RetryableWriteError"):
+            raise Unavailable(f"MongoDB: code {error.code}") from error
+        raise Transient(f"MongoDB: {type(error).__name__}, code {error.code}") from error
+    except InvalidOperation as error:  # a client closed under a request that is still running
+        raise Unavailable(f"MongoDB: {type(error).__name__}") from error
+    except PyMongoError as error:
+        raise Permanent(f"MongoDB: {type(error).__name__}") from error
+
+
+async def insert_absent(collection: Collection, documents: Sequence[Document]) -> frozenset[Any]:
+    """Inserts documents whose `_id` is not there yet, in one unordered write.
+
+    Returns the `_id`s that were there already. A duplicate on any other index, or any other
+    write error, raises `Permanent`; a write that majority did not confirm raises `Unavailable`.
+    """
+    if not documents:
+        return frozenset()
+    try:
+        with database_errors():
+            await collection.insert_many(documents, ordered=False)
+    except BulkWriteError as error:
+        return _repeated_ids(error, documents)
+    return frozenset()
+
+
+def _repeated_ids(error: BulkWriteError, documents: Sequence[Document]) -> frozenset[Any]:
+    details = error.details
+    if details.get("writeConcernErrors"):
+        raise Unavailable("MongoDB: majority did not confirm the write") from error
+    repeated = set()
+    for failure in details.get("writeErrors", ()):
+        if failure["code"] in _AWAY_CODES:
+            raise Unavailable(f"MongoDB: code {failure['code']}") from error
+        if failure["code"] != DUPLICATE_KEY or "_id" not in failure.get("keyPattern", {}):
+            raise Permanent(f"MongoDB: insert refused with code {failure['code']}") from error
+        repeated.add(documents[failure["index"]]["_id"])
+    return frozenset(repeated)
