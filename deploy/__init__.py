@@ -1,0 +1,1 @@
+"""How Frontline is set up and run: provisioning, the local demo, images."""

@@ -1,0 +1,1 @@
+"""Kafka, MongoDB and every service as child processes of one terminal: no Docker needed."""
