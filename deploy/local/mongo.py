@@ -80,27 +80,33 @@ class MongoServer(Server):
         return [str(self._mongod), "--replSet", REPLICA_SET, "--nounixsocket", *place, *cache]
 
     def _ready(self) -> bool:
-        client: MongoClient[dict[str, Any]] = MongoClient(
-            HOST, self._port, directConnection=True, serverSelectionTimeoutMS=500, timeoutMS=5000
-        )
-        with client:
-            try:
-                self._configure(client)
-                return bool(client.admin.command("hello")["isWritablePrimary"])
-            except PyMongoError:
-                return False
+        return is_primary(self._port)
 
-    def _configure(self, client: MongoClient[dict[str, Any]]) -> None:
-        """Initiates the set at its first start, and renames its member after a change of port."""
-        member = {"_id": 0, "host": f"{HOST}:{self._port}"}
+
+def is_primary(port: int) -> bool:
+    """Whether the server on this port is primary of its set, which is initiated when it is new."""
+    client: MongoClient[dict[str, Any]] = MongoClient(
+        HOST, port, directConnection=True, serverSelectionTimeoutMS=500, timeoutMS=5000
+    )
+    with client:
         try:
-            config = client.admin.command("replSetGetConfig")["config"]
-        except OperationFailure as error:
-            if error.code != NOT_YET_INITIALISED:
-                raise
-            client.admin.command("replSetInitiate", {"_id": REPLICA_SET, "members": [member]})
-            return
-        if config["members"][0]["host"] != member["host"]:
-            config["members"][0]["host"] = member["host"]
-            config["version"] += 1
-            client.admin.command("replSetReconfig", config, force=True)
+            _configure(client, f"{HOST}:{port}")
+            return bool(client.admin.command("hello")["isWritablePrimary"])
+        except PyMongoError:
+            return False
+
+
+def _configure(client: MongoClient[dict[str, Any]], host: str) -> None:
+    """Initiates the set at its first start, and renames its member after a change of port."""
+    try:
+        config = client.admin.command("replSetGetConfig")["config"]
+    except OperationFailure as error:
+        if error.code != NOT_YET_INITIALISED:
+            raise
+        members = [{"_id": 0, "host": host}]
+        client.admin.command("replSetInitiate", {"_id": REPLICA_SET, "members": members})
+        return
+    if config["members"][0]["host"] != host:
+        config["members"][0]["host"] = host
+        config["version"] += 1
+        client.admin.command("replSetReconfig", config, force=True)
