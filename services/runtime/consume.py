@@ -160,11 +160,11 @@ class Contract(Generic[Event]):
         """Handles items in order; returns, in order, those that failed or wait for an earlier one
         of their key.
         """
-        free = [item for item in items if item.record.key not in blocked]
-        if len(free) < len(items):
-            left = await self._try(free, blocked) if free else []
-            kept = {id(item) for item in left}
-            return [i for i in items if i.record.key in blocked or id(i) in kept]
+        held = {id(item) for item in items if item.record.key in blocked}
+        if held:
+            free = [item for item in items if id(item) not in held]
+            left = held | {id(item) for item in await self._try(free, blocked)} if free else held
+            return [item for item in items if id(item) in left]
         try:
             await self._subscription.handle([item.event for item in items])
         except Exception as error:  # noqa: BLE001 - whatever a handler raises is classified

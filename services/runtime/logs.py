@@ -39,8 +39,10 @@ def configure_logs(service: str, level: str, form: str, version: str) -> None:
     root.setLevel(level.upper())
     # the access log says nothing that our own wide line does not, and costs a tenth of a request
     logging.getLogger("uvicorn.access").disabled = True
-    for noisy in ("aiokafka", "pymongo", "faststream"):
-        logging.getLogger(noisy).setLevel(max(logging.WARNING, logging.getLevelName(level.upper())))
+    for library in ("aiokafka", "pymongo"):
+        logging.getLogger(library).setLevel(logging.WARNING)
+    # it warns at each start that topics are not created for it, which is as we want it
+    logging.getLogger("faststream").setLevel(logging.ERROR)
 
 
 def _name_process(service: str, version: str) -> Any:

@@ -1,0 +1,113 @@
+"""One subscription on a real broker: what tests of the delivery guarantees do with it."""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import asynccontextmanager
+from functools import partial
+from typing import Any
+
+from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, ConsumerRecord, TopicPartition
+from aiokafka.admin import AIOKafkaAdminClient, NewTopic
+
+from schemas.codec import decode, encode
+from schemas.envelope import FeedbackReceived
+from services.runtime.consume import Subscription
+from services.runtime.kafka import Producer
+from services.runtime.process import Process
+from services.runtime.settings import KafkaSettings
+from services.runtime.subscriber import Subscriber
+from tests.builders import feedback_id, received
+from tests.waiting import until
+
+GROUP = "readers"
+PARTITIONS = 4
+
+Handle = Callable[[Sequence[FeedbackReceived]], Awaitable[None]]
+
+
+class Topic:
+    """A topic with its dead-letter twin, and tools to write to it and look at it."""
+
+    def __init__(self, servers: str, prefix: str) -> None:
+        self.servers = servers
+        self.name = f"{prefix}feedback.received"
+        self.group = f"{prefix}{GROUP}"
+
+    def settings(self, **changes: Any) -> KafkaSettings:
+        fields: dict[str, Any] = {
+            "kafka_servers": self.servers,
+            "max_records": 100,
+            "retry_budget_seconds": 2.0,
+        }
+        return KafkaSettings(**(fields | changes))
+
+    async def create(self) -> None:
+        admin = AIOKafkaAdminClient(bootstrap_servers=self.servers)
+        await admin.start()
+        try:
+            await admin.create_topics(
+                [NewTopic(self.name, PARTITIONS, 1), NewTopic(f"{self.name}.dead", PARTITIONS, 1)]
+            )
+        finally:
+            await admin.close()
+
+    async def write(self, records: Sequence[tuple[bytes | None, bytes | None, Any]]) -> None:
+        """Writes (key, value, headers)."""
+        producer = AIOKafkaProducer(bootstrap_servers=self.servers, acks="all")
+        await producer.start()
+        try:
+            sent = [
+                await producer.send(self.name, key=key, value=value, headers=list(headers))
+                for key, value, headers in records
+            ]
+            await asyncio.gather(*sent)
+        finally:
+            await producer.stop()
+
+    async def write_feedback(self, numbers: Sequence[int]) -> None:
+        """Writes the n-th feedback for each number, keyed by its id."""
+        await self.write([(feedback_id(n).encode(), encode(received(n)), ()) for n in numbers])
+
+    async def committed(self, group: str | None = None) -> int:
+        """Sum of the group's committed offsets."""
+        consumer = AIOKafkaConsumer(
+            bootstrap_servers=self.servers, group_id=group or self.group, enable_auto_commit=False
+        )
+        await consumer.start()
+        try:
+            partitions = [TopicPartition(self.name, n) for n in range(PARTITIONS)]
+            return sum([await consumer.committed(each) or 0 for each in partitions])
+        finally:
+            await consumer.stop()
+
+    async def dead_letters(self, count: int, seconds: float = 20.0) -> list[ConsumerRecord]:
+        """Reads the twin until `count` dead letters are there, and a moment longer for more."""
+        consumer = AIOKafkaConsumer(
+            f"{self.name}.dead", bootstrap_servers=self.servers, auto_offset_reset="earliest"
+        )
+        await consumer.start()
+        found: list[ConsumerRecord] = []
+
+        async def read() -> bool:
+            for records in (await consumer.getmany(timeout_ms=200)).values():
+                found.extend(records)
+            return len(found) >= count
+
+        try:
+            await until(read, f"{count} dead letters", seconds)
+            await read()
+            return found
+        finally:
+            await consumer.stop()
+
+    @asynccontextmanager
+    async def subscribed(self, handle: Handle, **changes: Any) -> AsyncIterator[Process]:
+        """Runs a subscriber of this topic as a service would."""
+        settings = self.settings(**changes)
+        process = Process("reader", "test")
+        async with Producer(settings, "reader", process.metrics) as producer:
+            subscription = Subscription(
+                self.name, self.group, partial(decode, model=FeedbackReceived), handle
+            )
+            async with Subscriber(subscription, settings, producer, process, 3.0):
+                yield process
