@@ -1,0 +1,8 @@
+"""Runs the classifier: `python -m services.classifier`."""
+
+from services.classifier.app import build_app
+from services.classifier.settings import ClassifierSettings
+from services.runtime.process import run
+
+if __name__ == "__main__":
+    run("classifier", ClassifierSettings, build_app)

@@ -1,0 +1,43 @@
+"""Tags received feedback and publishes it with its tags."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from datetime import datetime
+
+from schemas.codec import encode
+from schemas.envelope import FeedbackReceived, FeedbackTagged, follow
+from schemas.feedback import Feedback
+from schemas.tagging import TaggedFeedback, Tagging
+from services.runtime.kafka import Record
+from services.runtime.metrics import Metrics
+
+
+class TaggingHandler:
+    """Handles batches of `FeedbackReceived`. Tagging again gives an event with the same id."""
+
+    def __init__(
+        self,
+        tag: Callable[[Sequence[Feedback]], Sequence[Tagging]],
+        publish: Callable[[Sequence[Record]], Awaitable[None]],
+        topic: str,
+        clock: Callable[[], datetime],
+        metrics: Metrics,
+    ) -> None:
+        self._tag = tag
+        self._publish = publish
+        self._topic = topic
+        self._clock = clock
+        self._metrics = metrics
+
+    async def handle(self, events: Sequence[FeedbackReceived]) -> None:
+        """Returns when every tagged event is confirmed; raises what `Producer.publish` raises."""
+        # in a thread, so that polling and health go on while a batch is read
+        taggings = await asyncio.to_thread(self._tag, [event.data for event in events])
+        await self._publish([self._record(*each) for each in zip(events, taggings, strict=True)])
+        for tagging in taggings:
+            self._metrics.taggings.labels(tagging.abstained or "tagged").inc()
+
+    def _record(self, event: FeedbackReceived, tagging: Tagging) -> Record:
+        data = TaggedFeedback.model_construct(feedback=event.data, tagging=tagging)
+        tagged = follow(event, FeedbackTagged, data, self._clock())
+        return Record(self._topic, event.subject.encode(), encode(tagged))

@@ -1,0 +1,1 @@
+"""The router: tagged feedback in, items on the queues of its departments out."""

@@ -1,0 +1,75 @@
+"""Composes the router from its parts."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime
+from functools import partial
+
+from starlette.applications import Starlette
+from starlette.types import ASGIApp
+
+from schemas.codec import decode
+from schemas.departments import load_departments
+from schemas.envelope import FeedbackTagged
+from schemas.feedback import Feedback
+from schemas.routing import ChosenDepartment
+from schemas.tagging import Tagging
+from schemas.topics import ROUTED, TAGGED
+from services.queues.mongo_store import MongoQueueStore
+from services.router.handler import RoutingHandler
+from services.router.settings import RouterSettings
+from services.routing.decision_store import MongoDecisionStore
+from services.routing.rulebook import load_rules
+from services.routing.rules import choose_departments
+from services.runtime.consume import Subscription
+from services.runtime.kafka import Producer
+from services.runtime.mongo import connect
+from services.runtime.process import Process
+from services.runtime.subscriber import Subscriber
+from services.runtime.web import ProblemBoundary, process_routes
+
+
+def now() -> datetime:
+    """The time in UTC."""
+    return datetime.now(UTC)
+
+
+def build_app(settings: RouterSettings, process: Process) -> ASGIApp:
+    """Tagged feedback in, decisions and queue items in MongoDB, routed events out."""
+    client, database = connect(settings)
+    producer = Producer(settings, process.name, process.metrics)
+    rules, departments = load_rules(), load_departments()
+
+    def choose(tagging: Tagging, feedback: Feedback) -> tuple[ChosenDepartment, ...]:
+        return choose_departments(tagging, feedback, rules, departments, on=now().date())
+
+    handler = RoutingHandler(
+        choose,
+        rules.version,
+        MongoDecisionStore(database),
+        MongoQueueStore(database),
+        producer.publish,
+        settings.topic_prefix + ROUTED.name,
+        now,
+        process.metrics,
+    )
+    subscriber = Subscriber(
+        Subscription(
+            topic=settings.topic_prefix + TAGGED.name,
+            group=settings.topic_prefix + "router",
+            decode=partial(decode, model=FeedbackTagged),
+            handle=handler.handle,
+        ),
+        settings,
+        producer,
+        process,
+        settings.drain_seconds,
+    )
+
+    @asynccontextmanager
+    async def running(_app: Starlette) -> AsyncIterator[None]:
+        async with process.guarded_database(client, settings), producer, subscriber:
+            yield
+
+    app = Starlette(routes=process_routes(process.health, process.metrics), lifespan=running)
+    return ProblemBoundary(app, process.metrics)

@@ -1,0 +1,56 @@
+"""Keeps routing decisions in MongoDB; the first decision on a revision stands."""
+
+from collections.abc import Sequence
+from datetime import timedelta
+from typing import Protocol
+
+from services.routing.decision import Decision, from_document, to_document
+from services.runtime.mongo import Database, database_errors, insert_absent
+
+COLLECTION = "routing_decisions"
+
+
+class DecisionStore(Protocol):
+    """Where decisions are kept before they are acted on."""
+
+    async def settle(self, decisions: Sequence[Decision]) -> list[Decision]:
+        """Stores each decision unless its revision has one; returns, in order, those that stand.
+
+        Raises `Unavailable` when the store does not answer; then some may be stored.
+        """
+
+
+class MongoDecisionStore:
+    """`DecisionStore` on the collection `routing_decisions`."""
+
+    def __init__(self, database: Database) -> None:
+        self._collection = database[COLLECTION]
+
+    async def settle(self, decisions: Sequence[Decision]) -> list[Decision]:
+        """Stores each decision unless its revision has one; returns, in order, those that stand."""
+        repeated = await insert_absent(self._collection, [to_document(each) for each in decisions])
+        if not repeated:
+            return list(decisions)
+        with database_errors():
+            stored = await self._collection.find({"_id": {"$in": list(repeated)}}).to_list(None)
+        standing = {each["_id"]: from_document(each) for each in stored}
+        return [standing.get(each.id, each) for each in decisions]
+
+
+class MemoryDecisionStore:
+    """`DecisionStore` for tests."""
+
+    def __init__(self) -> None:
+        self.decisions: dict[str, Decision] = {}
+
+    async def settle(self, decisions: Sequence[Decision]) -> list[Decision]:
+        """Stores each decision unless its revision has one; returns, in order, those that stand."""
+        return [self.decisions.setdefault(each.id, each) for each in decisions]
+
+
+async def ensure_indexes(database: Database, keep: timedelta) -> None:
+    """Decisions outlive every topic's retention, so that a replay finds them."""
+    with database_errors():
+        await database[COLLECTION].create_index(
+            "decided_at", expireAfterSeconds=int(keep.total_seconds())
+        )
