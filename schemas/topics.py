@@ -1,41 +1,57 @@
-"""Every topic: its name, key, partitions, retention, event and dead-letter twin."""
+"""Every topic: its name, event, who sends and reads it, partitions, retention, dead-letter twin."""
 
 from dataclasses import dataclass
 from datetime import timedelta
+from typing import Any
 
-from pydantic import BaseModel
-
-from schemas.envelope import FeedbackProgressed, FeedbackReceived, FeedbackRouted, FeedbackTagged
+from schemas.envelope import (
+    Event,
+    FeedbackProgressed,
+    FeedbackReceived,
+    FeedbackRouted,
+    FeedbackTagged,
+)
 
 MAX_RECORD_BYTES = 1_048_576
 MAX_DEAD_RECORD_BYTES = 2 * MAX_RECORD_BYTES  # the whole record and what is said about it
 
+# How long records are kept; receipts, decisions and settled queue items are kept longer, so that
+# a replay of a whole topic finds them and changes nothing.
+RETENTION = timedelta(days=30)
+KEPT_LONGER = timedelta(days=60)
+
 
 @dataclass(frozen=True, slots=True)
 class Topic:
-    """A topic and the event on it; records are keyed by feedback id."""
+    """A topic and the event on it. Records are keyed by feedback id, so that it stays in order."""
 
     name: str
-    event: type[BaseModel]
+    event: type[Event[Any]]
+    sent_by: str
+    read_by: tuple[str, ...]
     partitions: int = 6
-    retention: timedelta = timedelta(days=30)
+    retention: timedelta = RETENTION
     max_record_bytes: int = MAX_RECORD_BYTES
 
     def dead_letters(self) -> "Topic":
-        """The dead-letter twin: same partitions, so that a key's dead letters stay in order."""
+        """The twin that takes what its readers give up; as many partitions, so that keys stay
+        in order there too.
+        """
         return Topic(
             name=f"{self.name}.dead",
             event=self.event,
+            sent_by=" and ".join(self.read_by),
+            read_by=(),
             partitions=self.partitions,
             retention=self.retention,
             max_record_bytes=MAX_DEAD_RECORD_BYTES,
         )
 
 
-RECEIVED = Topic("feedback.received", FeedbackReceived)
-TAGGED = Topic("feedback.tagged", FeedbackTagged)
-ROUTED = Topic("feedback.routed", FeedbackRouted)
-PROGRESSED = Topic("feedback.progressed", FeedbackProgressed)
+RECEIVED = Topic("feedback.received", FeedbackReceived, "intake", ("classifier",))
+TAGGED = Topic("feedback.tagged", FeedbackTagged, "classifier", ("router",))
+ROUTED = Topic("feedback.routed", FeedbackRouted, "router", ("intake", "departments"))
+PROGRESSED = Topic("feedback.progressed", FeedbackProgressed, "departments", ("intake",))
 
 CONSUMED = (RECEIVED, TAGGED, ROUTED, PROGRESSED)
 TOPICS = CONSUMED + tuple(topic.dead_letters() for topic in CONSUMED)
