@@ -15,10 +15,7 @@ from schemas.envelope import (
 MAX_RECORD_BYTES = 1_048_576
 MAX_DEAD_RECORD_BYTES = 2 * MAX_RECORD_BYTES  # the whole record and what is said about it
 
-# How long records are kept; receipts, decisions and settled queue items are kept longer, so that
-# a replay of a whole topic finds them and changes nothing.
 RETENTION = timedelta(days=30)
-KEPT_LONGER = timedelta(days=60)
 
 
 @dataclass(frozen=True, slots=True)

@@ -108,12 +108,13 @@ class RoutingHandler:
 
 
 def _items(decision: Decision) -> list[NewItem]:
+    areas = tuple(each.area for each in decision.areas)
     return [
         NewItem(
             feedback_id=decision.feedback_id,
             department=each.department,
             role=each.role,
-            areas=decision.areas,
+            areas=areas,
             because=each.because,
             rule=each.rule,
             revision=decision.revision,
