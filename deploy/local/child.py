@@ -28,18 +28,22 @@ class Child:
     """One running program. What it prints is appended to `log`."""
 
     def __init__(
-        self, argv: Sequence[str], log: Path, environment: Mapping[str, str] | None = None
+        self,
+        argv: Sequence[str],
+        log: Path,
+        environment: Mapping[str, str] | None = None,
+        folder: Path | None = None,
     ) -> None:
         self.log = log
         log.parent.mkdir(parents=True, exist_ok=True)
         if log.exists() and log.stat().st_size > LOG_KEPT_BYTES:
             log.replace(log.with_suffix(".log.1"))
         self._log_start = log.stat().st_size if log.exists() else 0
-        self._process = _spawner().submit(self._spawn, argv, environment).result()
+        self._process = _spawner().submit(self._spawn, argv, environment, folder).result()
         self.pid = self._process.pid
 
     def _spawn(
-        self, argv: Sequence[str], environment: Mapping[str, str] | None
+        self, argv: Sequence[str], environment: Mapping[str, str] | None, folder: Path | None
     ) -> subprocess.Popen[bytes]:
         leashed = [sys.executable, "-I", "-S", str(LEASH), str(os.getpid()), *argv]
         with self.log.open("ab") as output:
@@ -49,6 +53,7 @@ class Child:
                 stdout=output,
                 stderr=subprocess.STDOUT,
                 env=environment,
+                cwd=folder,
                 start_new_session=True,
             )
 

@@ -2,8 +2,9 @@
 
 import signal
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from threading import Event
 
 from deploy.local.child import Child
 from deploy.local.errors import CannotStart
@@ -21,11 +22,13 @@ class Server(ABC):
         name: str,
         log: Path,
         environment: Mapping[str, str] | None = None,
+        folder: Path | None = None,
         start_seconds: float = START_SECONDS,
     ) -> None:
         self.name = name
         self.log = log
         self._environment = environment
+        self._folder = folder
         self._start_seconds = start_seconds
         self._child: Child | None = None
 
@@ -48,18 +51,40 @@ class Server(ABC):
 
     def ending(self) -> str:
         """How its process ended, in words."""
-        return self._child.ending() if self._child else "not started"
+        return self._child.ending() if self._child else "did not come up"
 
-    def start(self) -> None:
+    def healthy(self) -> bool:
+        """Whether it makes progress; a server that cannot tell is taken to."""
+        return True
+
+    def start(self, cancelled: Event | None = None) -> None:
         """Starts it and returns when it is ready; does nothing when it runs already.
 
-        Raises `CannotStart` with the end of its log, and leaves nothing running.
+        Raises `CannotStart` with the end of its log, or when `cancelled` is set before it is ready;
+        then nothing of it is left running.
         """
+        self._start_until(self._ready, cancelled or Event())
+
+    def restart(self, cancelled: Event) -> None:
+        """Starts it again after its death, when what it depends on may be down as well."""
+        self._start_until(self._up, cancelled)
+
+    def _up(self) -> bool:
+        return self._ready()
+
+    def _start_until(self, condition: Callable[[], bool], cancelled: Event) -> None:
         if self.alive():
             return
-        self._child = child = Child(self._prepare(), self.log, self._environment)
-        ready = wait_until(lambda: not child.alive() or self._ready(), self._start_seconds, 0.1)
-        if ready and child.alive():
+        command = self._prepare()
+        if cancelled.is_set():
+            raise CannotStart(f"{self.name} was not started: we are stopping")
+        self._child = child = Child(command, self.log, self._environment, self._folder)
+
+        def decided() -> bool:
+            return cancelled.is_set() or not child.alive() or condition()
+
+        in_time = wait_until(decided, self._start_seconds, 0.1)
+        if in_time and child.alive() and not cancelled.is_set():
             return
         ending = f"not ready after {self._start_seconds:.0f} s" if child.alive() else child.ending()
         self.stop()
