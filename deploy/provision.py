@@ -1,0 +1,149 @@
+"""Makes what services expect to find: topics in Kafka, indexes in MongoDB. Safe to repeat.
+
+`python -m deploy.provision`, with the settings that services read. What is there is left as it is;
+a topic that differs from `schemas.topics` is reported, because changing its partitions would break
+the order of keys.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from datetime import timedelta
+
+import structlog
+from aiokafka.admin import AIOKafkaAdminClient, NewTopic
+from aiokafka.errors import KafkaError, TopicAlreadyExistsError, for_code
+from pydantic import Field
+
+from schemas.topics import TOPICS, Topic
+from services.routing import decision_store
+from services.runtime.errors import Unavailable
+from services.runtime.kafka import connection_options
+from services.runtime.logs import configure_logs
+from services.runtime.mongo import Database, check_safety, connect
+from services.runtime.process import service_version
+from services.runtime.settings import KafkaSettings, MongoSettings, ProcessSettings, read_settings
+
+# a record may wait out its retention in its topic and once more, redriven, among the dead letters:
+# what recognises it as a repeat stays longer than both
+KEPT = 3 * max(topic.retention for topic in TOPICS)
+
+EnsureIndexes = Callable[[Database, timedelta], Awaitable[None]]
+STORES: tuple[EnsureIndexes, ...] = (decision_store.ensure_indexes,)
+
+_LISTED_SECONDS = 30.0
+
+log = structlog.get_logger(__name__)
+
+
+class ProvisionSettings(ProcessSettings, KafkaSettings, MongoSettings):
+    """Kafka's, MongoDB's, and how often a record is kept."""
+
+    kafka_replication: int = Field(
+        1, ge=1, le=9, description="replicas of each topic; 3 survive the loss of a machine"
+    )
+    mongo_timeout_seconds: float = Field(
+        60.0, gt=0, description="deadline of one operation: an index may have much to read"
+    )
+
+
+async def provision(settings: ProvisionSettings) -> None:
+    """Makes missing topics and indexes.
+
+    Raises `KafkaError`, `Unavailable` when a server does not answer, `UnsafeDatabase`.
+    """
+    await provision_topics(settings, TOPICS)
+    await provision_indexes(settings, STORES)
+
+
+async def provision_topics(settings: ProvisionSettings, topics: Sequence[Topic]) -> list[str]:
+    """Makes the topics that are missing; returns their names, prefix included."""
+    admin = AIOKafkaAdminClient(**connection_options(settings))
+    try:
+        await admin.start()
+        there = set(await admin.list_topics())
+        wanted = {settings.topic_prefix + topic.name: topic for topic in topics}
+        missing = [name for name in wanted if name not in there]
+        if missing:
+            made = [_new_topic(name, wanted[name], settings.kafka_replication) for name in missing]
+            _check(await admin.create_topics(made))
+            await _wait_until_listed(admin, missing)
+        kept = [name for name in wanted if name in there]
+        for description in await admin.describe_topics(kept) if kept else ():
+            _report_difference(description, wanted[description["topic"]])
+    finally:
+        await admin.close()
+    log.info("topics are there", action="provision_topics", made=missing, kept=len(kept))
+    return missing
+
+
+def _new_topic(name: str, topic: Topic, replicas: int) -> NewTopic:
+    return NewTopic(
+        name,
+        num_partitions=topic.partitions,
+        replication_factor=replicas,
+        topic_configs={
+            "cleanup.policy": "delete",
+            "retention.ms": str(int(topic.retention.total_seconds() * 1000)),
+            "max.message.bytes": str(topic.max_record_bytes),
+            # one replica may be away without stopping writes, and a confirmed record is on two
+            "min.insync.replicas": str(max(1, replicas - 1)),
+        },
+    )
+
+
+def _check(answer: object) -> None:
+    """Raises on a topic that could not be made; one that somebody else just made is fine."""
+    for name, code, *message in answer.topic_errors:  # type: ignore[attr-defined]
+        error = for_code(code)
+        if code and error is not TopicAlreadyExistsError:
+            raise error(f"topic {name}: {message[0] if message else code}")
+
+
+async def _wait_until_listed(admin: AIOKafkaAdminClient, names: Sequence[str]) -> None:
+    """The controller answers before the brokers know; who starts next must find the topics."""
+    async with asyncio.timeout(_LISTED_SECONDS):
+        while set(names) - set(await admin.list_topics()):  # noqa: ASYNC110 - nobody tells us
+            await asyncio.sleep(0.1)
+
+
+def _report_difference(description: dict[str, object], topic: Topic) -> None:
+    partitions = description["partitions"]
+    if isinstance(partitions, list) and len(partitions) != topic.partitions:
+        log.warning(
+            "topic differs",
+            action="provision_topics",
+            topic=description["topic"],
+            partitions=len(partitions),
+            wanted=topic.partitions,
+        )
+
+
+async def provision_indexes(settings: ProvisionSettings, stores: Sequence[EnsureIndexes]) -> None:
+    """Lets each store make its indexes, for documents that are kept for `KEPT`."""
+    client, database = connect(settings)
+    try:
+        await check_safety(client, settings.mode)
+        for ensure_indexes in stores:
+            await ensure_indexes(database, KEPT)
+    finally:
+        client.close()
+    log.info("indexes are there", action="provision_indexes", stores=len(stores))
+
+
+def main() -> None:
+    """Provisions once; exits with 1 and one line when a server does not answer."""
+    settings = read_settings(ProvisionSettings)
+    configure_logs("provision", settings.log_level, settings.log_format, service_version())
+    try:
+        asyncio.run(provision(settings))
+    except (KafkaError, OSError) as error:  # a time-out is an OSError
+        raise SystemExit(
+            f"provision: Kafka at FRONTLINE_KAFKA_SERVERS={settings.kafka_servers} did not do it:"
+            f" {error}"
+        ) from error
+    except Unavailable as error:
+        raise SystemExit(f"provision: MongoDB at FRONTLINE_MONGO_URL: {error}") from error
+
+
+if __name__ == "__main__":
+    main()
