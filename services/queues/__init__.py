@@ -1,0 +1,1 @@
+"""The department queue, a library: lifecycle, store contract, its two stores, shared claims."""
