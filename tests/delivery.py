@@ -10,7 +10,8 @@ from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, ConsumerRecord, TopicPa
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 
 from schemas.codec import decode, encode
-from schemas.envelope import FeedbackReceived
+from schemas.topics import RECEIVED
+from schemas.topics import Topic as Contract
 from services.runtime.consume import Subscription
 from services.runtime.kafka import Producer
 from services.runtime.process import Process
@@ -22,15 +23,16 @@ from tests.waiting import until
 GROUP = "readers"
 PARTITIONS = 4
 
-Handle = Callable[[Sequence[FeedbackReceived]], Awaitable[None]]
+Handle = Callable[[Sequence[Any]], Awaitable[None]]
 
 
 class Topic:
     """A topic with its dead-letter twin, and tools to write to it and look at it."""
 
-    def __init__(self, servers: str, prefix: str) -> None:
+    def __init__(self, servers: str, prefix: str, contract: Contract = RECEIVED) -> None:
         self.servers = servers
-        self.name = f"{prefix}feedback.received"
+        self.name = f"{prefix}{contract.name}"
+        self.contract = contract
         self.group = f"{prefix}{GROUP}"
 
     def settings(self, **changes: Any) -> KafkaSettings:
@@ -81,9 +83,15 @@ class Topic:
             await consumer.stop()
 
     async def dead_letters(self, count: int, seconds: float = 20.0) -> list[ConsumerRecord]:
-        """Reads the twin until `count` dead letters are there, and a moment longer for more."""
+        """Waits for `count` dead letters; more than that are an error of the test."""
+        return await self.records(count, seconds, twin=".dead")
+
+    async def records(
+        self, count: int, seconds: float = 20.0, twin: str = ""
+    ) -> list[ConsumerRecord]:
+        """Reads the topic until `count` records are there, and a moment longer for more."""
         consumer = AIOKafkaConsumer(
-            f"{self.name}.dead", bootstrap_servers=self.servers, auto_offset_reset="earliest"
+            f"{self.name}{twin}", bootstrap_servers=self.servers, auto_offset_reset="earliest"
         )
         await consumer.start()
         found: list[ConsumerRecord] = []
@@ -94,7 +102,7 @@ class Topic:
             return len(found) >= count
 
         try:
-            await until(read, f"{count} dead letters", seconds)
+            await until(read, f"{count} records", seconds)
             await read()
             return found
         finally:
@@ -107,7 +115,7 @@ class Topic:
         process = Process("reader", "test")
         async with Producer(settings, "reader", process.metrics) as producer:
             subscription = Subscription(
-                self.name, self.group, partial(decode, model=FeedbackReceived), handle
+                self.name, self.group, partial(decode, model=self.contract.event), handle
             )
             async with Subscriber(subscription, settings, producer, process, 3.0):
                 yield process
