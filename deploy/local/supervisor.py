@@ -34,6 +34,11 @@ class Supervisor:
         self._threads: list[Thread] = []
         self._stopping = Event()
 
+    @property
+    def has_started(self) -> bool:
+        """Whether there is anything to stop."""
+        return bool(self._servers)
+
     def start(self, *servers: Server) -> None:
         """Starts these side by side and returns when all are ready.
 
