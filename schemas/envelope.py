@@ -1,7 +1,7 @@
 """CloudEvents 1.0 in structured JSON mode: the envelope, and the events that the pipeline knows."""
 
 from datetime import datetime
-from typing import Any, ClassVar, Generic, Literal, Self, TypeVar, cast
+from typing import Any, ClassVar, Generic, Literal, Self, TypeVar
 from uuid import UUID, uuid5
 
 from pydantic import AwareDatetime, Field
@@ -62,7 +62,7 @@ class Event(Contract, Generic[Data]):
         traceparent: str | None = None,
     ) -> Self:
         """Wraps `data`; the event's id derives from type, feedback id, revision and step."""
-        event = cls.model_construct(  # every part is validated or derived already
+        return cls(
             id=event_id(cls.TYPE, feedback_id, revision, step),
             source=cls.SOURCE,
             type=cls.TYPE,
@@ -76,7 +76,6 @@ class Event(Contract, Generic[Data]):
             revision=revision,
             data=data,
         )
-        return cast(Self, event)
 
 
 def follow(cause: Event[Any], event: type[NextEvent], data: Contract, time: datetime) -> NextEvent:

@@ -38,6 +38,6 @@ class TaggingHandler:
             self._metrics.taggings.labels(tagging.abstained or "tagged").inc()
 
     def _record(self, event: FeedbackReceived, tagging: Tagging) -> Record:
-        data = TaggedFeedback.model_construct(feedback=event.data, tagging=tagging)
+        data = TaggedFeedback(feedback=event.data, tagging=tagging)
         tagged = follow(event, FeedbackTagged, data, self._clock())
         return Record(self._topic, event.subject.encode(), encode(tagged))

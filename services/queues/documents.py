@@ -34,12 +34,12 @@ def item_document(item: NewItem, feedback: Feedback, now: datetime) -> Document:
         "bucket": bucket_of(item.feedback_id),
         "visible_at": min(feedback.received_at, now),
         "receive_count": 0,
-        "role": item.role.value,
+        "role": item.role,
         "areas": item.areas,
         "because": item.because,
         "rule": item.rule,
         "revision": item.revision,
-        "marking": feedback.marking.value,
+        "marking": feedback.marking,
         "created_at": now,
     }
 

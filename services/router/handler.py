@@ -12,7 +12,11 @@ from services.queues.store import NewItem, QueueStore
 from services.routing.decision import Decision
 from services.routing.decision_store import DecisionStore
 from services.runtime.kafka import Record
+from services.runtime.lanes import handle_in_lanes
 from services.runtime.metrics import Metrics
+
+
+_LANES = 4
 
 
 class RoutingHandler:
@@ -44,6 +48,9 @@ class RoutingHandler:
 
     async def handle(self, events: Sequence[FeedbackTagged]) -> None:
         """Returns when every item is on its queue and every routed event is confirmed."""
+        await handle_in_lanes(events, lambda event: event.subject, self._route, _LANES)
+
+    async def _route(self, events: Sequence[FeedbackTagged]) -> None:
         decided = [self._decide(event) for event in events]
         standing = await self._decisions.settle(decided)
         await self._queues.enqueue(
@@ -61,8 +68,7 @@ class RoutingHandler:
             revision=event.revision,
             departments=self._choose(tagging, event.data.feedback),
             areas=tuple(
-                AreaCandidate.model_construct(area=tag.area, probability=tag.probability)
-                for tag in tagging.areas
+                AreaCandidate(area=tag.area, probability=tag.probability) for tag in tagging.areas
             ),
             abstained=tagging.abstained,
             rule_version=self._rule_version,
@@ -73,7 +79,7 @@ class RoutingHandler:
 
     def _record(self, event: FeedbackTagged, decision: Decision) -> Record:
         feedback = event.data.feedback
-        data = RoutedFeedback.model_construct(
+        data = RoutedFeedback(
             feedback_id=feedback.id,
             reference=feedback.reference,
             organisation_id=feedback.organisation.id,

@@ -10,7 +10,7 @@ from schemas.tagging import Abstention, AreaCandidate
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """Stored before it is acted on, so that a redelivery repeats it whatever the rules say by then."""
+    """Stored before it is acted on: a redelivery repeats it, whatever the rules say by then."""
 
     feedback_id: str
     revision: int
@@ -36,14 +36,14 @@ def to_document(decision: Decision) -> dict[str, Any]:
         "departments": [
             {
                 "department": each.department,
-                "role": each.role.value,
+                "role": each.role,
                 "rule": each.rule,
                 "because": each.because,
             }
             for each in decision.departments
         ],
         "areas": [{"area": each.area, "probability": each.probability} for each in decision.areas],
-        "abstained": decision.abstained.value if decision.abstained else None,
+        "abstained": decision.abstained,
         "rule_version": decision.rule_version,
         "model_version": decision.model_version,
         "decided_at": decision.decided_at,

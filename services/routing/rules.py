@@ -40,7 +40,9 @@ def choose_departments(
     chosen: dict[str, ChosenDepartment] = {}
     for each in brought:
         code = departments.current(each.department, on)[0].code
-        chosen.setdefault(code, each.model_copy(update={"department": code}))
+        if code != each.department:
+            each = each.model_copy(update={"department": code})
+        chosen.setdefault(code, each)
     return tuple(chosen.values())[: rules.most_departments]
 
 

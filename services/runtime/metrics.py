@@ -89,6 +89,14 @@ class Metrics:
             "Age of the oldest unpublished receipt",
             registry=registry,
         )
+        # Does intake answer from receipts alone, because Kafka is away?
+        self.breaker_open = Gauge(
+            "frontline_breaker_open", "1 while publishing waits for Kafka", registry=registry
+        )
+        # What becomes of submissions: new, repeat, conflict?
+        self.submissions = Counter(
+            "frontline_submissions", "Submissions by verdict", ["verdict"], registry=registry
+        )
         # What did the classifier decide?
         self.taggings = Counter(
             "frontline_taggings",

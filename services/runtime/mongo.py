@@ -70,7 +70,9 @@ __all__ = [
     "check_safety",
     "connect",
     "database_errors",
+    "durable",
     "insert_absent",
+    "insert_unordered",
 ]
 
 
@@ -90,14 +92,19 @@ def connect(settings: MongoSettings) -> tuple[Client, Database]:
         retryWrites=True,
         uuidRepresentation="standard",
     )
+    return client, durable(client, settings.mongo_database)
+
+
+def durable(client: Client, name: str) -> Database:
+    """A database whose writes survive the loss of a minority, and whose reads see only such."""
     database: Database = client.get_database(
-        settings.mongo_database,
+        name,
         codec_options=CodecOptions(tz_aware=True),
         read_preference=ReadPreference.PRIMARY,
         write_concern=WriteConcern(w="majority", j=True),
         read_concern=ReadConcern("majority"),
     )
-    return client, database
+    return database
 
 
 async def check_safety(client: Client, mode: Mode) -> None:
@@ -146,25 +153,38 @@ async def insert_absent(collection: Collection, documents: Sequence[Document]) -
     Returns the `_id`s that were there already. A duplicate on any other index, or any other
     write error, raises `Permanent`; a write that majority did not confirm raises `Unavailable`.
     """
+    duplicates = await insert_unordered(collection, documents)
+    for field in duplicates.values():
+        if field != "_id":
+            raise Permanent(f"MongoDB: insert refused: another document has its {field}")
+    return frozenset(documents[position]["_id"] for position in duplicates)
+
+
+async def insert_unordered(collection: Collection, documents: Sequence[Document]) -> dict[int, str]:
+    """Inserts what it can in one unordered write.
+
+    Returns the position of each document that a unique index refused, with the index's first field.
+    Any other write error raises `Permanent`; a write that majority did not confirm `Unavailable`.
+    """
     if not documents:
-        return frozenset()
+        return {}
     try:
         with database_errors():
             await collection.insert_many(documents, ordered=False)
     except BulkWriteError as error:
-        return _repeated_ids(error, documents)
-    return frozenset()
+        return _duplicates(error)
+    return {}
 
 
-def _repeated_ids(error: BulkWriteError, documents: Sequence[Document]) -> frozenset[Any]:
+def _duplicates(error: BulkWriteError) -> dict[int, str]:
     details = error.details
     if details.get("writeConcernErrors"):
         raise Unavailable("MongoDB: majority did not confirm the write") from error
-    repeated = set()
+    duplicates: dict[int, str] = {}
     for failure in details.get("writeErrors", ()):
         if failure["code"] in _AWAY_CODES:
             raise Unavailable(f"MongoDB: code {failure['code']}") from error
-        if failure["code"] != DUPLICATE_KEY or "_id" not in failure.get("keyPattern", {}):
+        if failure["code"] != DUPLICATE_KEY:
             raise Permanent(f"MongoDB: insert refused with code {failure['code']}") from error
-        repeated.add(documents[failure["index"]]["_id"])
-    return frozenset(repeated)
+        duplicates[failure["index"]] = next(iter(failure["keyPattern"]))
+    return duplicates

@@ -1,6 +1,7 @@
 """One process: its name, health and metrics; serves until a signal, drains, and exits."""
 
 import asyncio
+import gc
 import os
 import signal
 from collections.abc import AsyncIterator, Callable
@@ -122,11 +123,23 @@ def run(
     settings = read_settings(settings_type)
     version = service_version()
     configure_logs(name, settings.log_level, settings.log_format, version)
+    collect_garbage_seldom()
     for each in (signal.SIGTERM, signal.SIGINT):
         # uvicorn raises the signal again once it has drained: by then there is nothing to end
         signal.signal(each, lambda *_: None)
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         raise SystemExit(runner.run(_serve(name, version, settings, build_app)))
+
+
+def collect_garbage_seldom() -> None:
+    """Leaves what was imported out of garbage collection, and collects by tens of thousands.
+
+    A batch is thousands of objects that live together: by default each batch is walked through many
+    times, which took a third of a consumer's time.
+    """
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(50_000, 20, 20)
 
 
 async def _serve(

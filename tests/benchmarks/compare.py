@@ -1,10 +1,31 @@
 """Measures two ways of doing the same, alternating in one run; the ratio is what is reported."""
 
+import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from statistics import median
+from time import perf_counter
 
 Rate = Callable[[], Awaitable[float]]
+
+
+class Stopwatch:
+    """Times from the first batch to the last record: joining a group is not what is measured."""
+
+    def __init__(self, expected: int) -> None:
+        self._expected = expected
+        self._started = 0.0
+        self._first = 0
+        self._count = 0
+        self.rate: asyncio.Future[float] = asyncio.get_running_loop().create_future()
+
+    def count(self, records: int) -> None:
+        if not self._started:
+            self._started, self._first = perf_counter(), records
+        self._count += records
+        if self._count >= self._expected and not self.rate.done():
+            measured = self._count - self._first
+            self.rate.set_result(measured / (perf_counter() - self._started))
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,39 +1,18 @@
 """P1: the consume path, validation included, against raw `getmany` and the same decoding."""
 
-import asyncio
 import uuid
 from collections.abc import Sequence
-from time import perf_counter
 from typing import Any
 
 from aiokafka import AIOKafkaConsumer
 
 from schemas.codec import decode
 from schemas.envelope import FeedbackReceived
-from tests.benchmarks.compare import Row, compare
+from tests.benchmarks.compare import Row, Stopwatch, compare
 from tests.delivery import Topic
 
 RECORDS = 30_000
 _MAX_RECORDS = 500
-
-
-class _Stopwatch:
-    """Times from the first batch to the last record: joining a group is not what is measured."""
-
-    def __init__(self, expected: int) -> None:
-        self._expected = expected
-        self._started = 0.0
-        self._first = 0
-        self._count = 0
-        self.rate: asyncio.Future[float] = asyncio.get_running_loop().create_future()
-
-    def count(self, records: int) -> None:
-        if not self._started:
-            self._started, self._first = perf_counter(), records
-        self._count += records
-        if self._count >= self._expected and not self.rate.done():
-            measured = self._count - self._first
-            self.rate.set_result(measured / (perf_counter() - self._started))
 
 
 async def measure(topic: Topic) -> Row:
@@ -41,7 +20,7 @@ async def measure(topic: Topic) -> Row:
     await topic.write_feedback(range(RECORDS))
 
     async def ours() -> float:
-        watch = _Stopwatch(RECORDS)
+        watch = Stopwatch(RECORDS)
 
         async def handle(events: Sequence[FeedbackReceived]) -> None:
             watch.count(len(events))
@@ -51,7 +30,7 @@ async def measure(topic: Topic) -> Row:
             return await watch.rate
 
     async def raw() -> float:
-        watch = _Stopwatch(RECORDS)
+        watch = Stopwatch(RECORDS)
         consumer: Any = AIOKafkaConsumer(
             topic.name,
             bootstrap_servers=topic.servers,
