@@ -1,6 +1,7 @@
 """`python -m deploy.local demo [--once]`: the demo, ended by Ctrl-C or when all has arrived."""
 
 import argparse
+import logging
 import os
 import signal
 import sys
@@ -72,6 +73,8 @@ def _run_and_stop(settings: LocalSettings, once: bool, terminal: Terminal, endin
         terminal.say(f"demo: {error}")
         return EXIT_FAILED
     except KeyboardInterrupt:
+        if code_when_interrupted:
+            terminal.say("demo: interrupted before everything was up")
         return code_when_interrupted
     finally:
         ending.begin()
@@ -87,6 +90,8 @@ def main() -> int:
     parser.add_argument("--once", action="store_true", help="stop when all samples arrived")
     arguments = parser.parse_args()
     configure_logs("demo", "warning", "auto", service_version())
+    # a server that is away is said in our own words
+    logging.getLogger("aiokafka").setLevel(logging.CRITICAL)
     return run_demo(read_settings(LocalSettings), arguments.once)
 
 

@@ -29,6 +29,7 @@ from services.runtime.errors import Unavailable
 from services.runtime.mongo import UnsafeDatabase, connect
 
 LOOK_SECONDS = 0.2
+BACKEND_SECONDS = 15.0
 
 
 class Demo:
@@ -45,6 +46,7 @@ class Demo:
 
         Raises `CannotStart`.
         """
+        self._terminal.say(f"State is kept in {self._state}")
         check_ports(self._settings.ports())
         check_disk(self._state, self._settings.demo_free_gb)
         backends = find_backends(self._settings, self._state, self._terminal)
@@ -67,14 +69,20 @@ class Demo:
             kafka_servers=backends.kafka_servers,
             mongo_url=SecretStr(backends.mongo_url),
             mongo_database=self._settings.mongo_database,
+            mongo_timeout_seconds=BACKEND_SECONDS,
         )
         kept = read_demo(self._state / "demo.json").get("keys")
         try:
             return asyncio.run(_provision(settings, kept if isinstance(kept, dict) else {}))
         except (KafkaError, TimeoutError) as error:
-            raise CannotStart(f"Kafka at {backends.kafka_servers}: {error}") from error
+            raise CannotStart(
+                f"Kafka at {backends.kafka_servers} could not be provisioned: {error}."
+                " Check FRONTLINE_KAFKA_SERVERS"
+            ) from error
         except (Unavailable, UnsafeDatabase) as error:
-            raise CannotStart(f"MongoDB at FRONTLINE_MONGO_URL: {error}") from error
+            raise CannotStart(
+                f"MongoDB could not be provisioned: {error}. Check FRONTLINE_MONGO_URL"
+            ) from error
 
     def _write_demo(self, services: dict[str, Service], keys: dict[str, Any]) -> None:
         document = {

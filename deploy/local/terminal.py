@@ -46,6 +46,9 @@ class Terminal:
             with self._bar() as bar:
                 task = bar.add_task(title, total=total, name="")
                 yield lambda done, name: bar.update(task, completed=done, name=name)
+                reached = int(bar.tasks[0].completed)
+            if reached:  # the bar goes away, and a count that did not move is no news
+                self.say(f"{title}: {reached} of {total}")
         else:
             yield self._plain_counter(title, total)
 
