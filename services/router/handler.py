@@ -15,7 +15,6 @@ from services.runtime.kafka import Record
 from services.runtime.lanes import handle_in_lanes
 from services.runtime.metrics import Metrics
 
-
 _LANES = 4
 
 

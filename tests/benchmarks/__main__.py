@@ -14,7 +14,7 @@ from services.runtime.mongo import connect
 from services.runtime.process import collect_garbage_seldom
 from services.runtime.settings import MongoSettings
 from tests import infra
-from tests.benchmarks import consume, publish, route
+from tests.benchmarks import consume, driver, publish, route
 from tests.benchmarks.compare import Row, print_rows
 from tests.delivery import Topic
 from tests.routing import Road
@@ -44,8 +44,11 @@ async def _measure(wanted: set[str], servers: str, mongo_url: str) -> list[Row]:
     async def p3() -> Row:
         return await route.measure(await road(), client)
 
+    async def d1() -> Row:
+        return await driver.measure(mongo_url, client)
+
     rows = []
-    for name, measure in {"P1": p1, "P2": p2, "P3": p3}.items():
+    for name, measure in {"P1": p1, "P2": p2, "P3": p3, "D1": d1}.items():
         if not wanted or name in wanted:
             print(f"measuring {name} …", flush=True)
             rows.append(await measure())
