@@ -20,9 +20,12 @@ from deploy.local.errors import CannotStart
 from deploy.local.jars import provide_jars
 from deploy.local.java import find_java
 from deploy.local.kafka import KafkaServer
-from deploy.local.mongo import MongoServer, find_mongod
+from deploy.local.mongo import MongoServer
+from deploy.local.mongod import find_mongod
 
-JARS = Path(__file__).parent.parent / "var" / "jars"
+STATE = Path(__file__).parent.parent / "var"
+JARS = STATE / "jars"
+LIBRARIES = STATE / "lib"
 KAFKA_VARIABLE = "FRONTLINE_KAFKA_SERVERS"
 MONGO_VARIABLE = "FRONTLINE_MONGO_URL"
 PREFERENCE_VARIABLE = "FRONTLINE_TEST_INFRASTRUCTURE"
@@ -162,7 +165,7 @@ def kafka(home: Path, say: Say) -> Iterator[tuple[str, Handle]]:
 @contextmanager
 def mongo(home: Path, say: Say) -> Iterator[tuple[str, Handle]]:
     """The chosen MongoDB, started and primary: its URL and its handle."""
-    choice = choose(MONGO_VARIABLE, os.environ, find_mongod, docker_answers)
+    choice = choose(MONGO_VARIABLE, os.environ, lambda: find_mongod(LIBRARIES).path, docker_answers)
     say(f"MongoDB: {choice.source} ({choice.because})")
     if choice.source == "environment":
         yield os.environ[MONGO_VARIABLE], Foreign(MONGO_VARIABLE)
@@ -177,7 +180,8 @@ def mongo(home: Path, say: Say) -> Iterator[tuple[str, Handle]]:
             container.close()
     else:
         log = home / "mongo.log"
-        server = MongoServer(home / "mongo", find_mongod(), log, port=free_port(), cache_gb=0.5)
+        mongod = find_mongod(LIBRARIES)
+        server = MongoServer(home / "mongo", mongod, log, port=free_port(), cache_gb=0.5)
         try:
             server.start()
             yield server.url, server

@@ -7,7 +7,8 @@ from pathlib import Path
 from deploy.local.jars import provide_jars, read_list
 from deploy.local.java import find_java
 from deploy.local.kafka import HOST, KafkaServer
-from deploy.local.mongo import MongoServer, find_mongod
+from deploy.local.mongo import MongoServer
+from deploy.local.mongod import find_mongod
 from deploy.local.server import Server
 from deploy.local.service import Service
 from deploy.local.settings import LocalSettings
@@ -32,8 +33,8 @@ def find_backends(settings: LocalSettings, state: Path, terminal: Terminal) -> B
     """Raises `CannotStart` when a program or a jar of ours is missing."""
     ours: list[Server] = []
     if settings.mongo_url is None:
-        log = log_file(state, "mongo")
-        mongo = MongoServer(state / "mongo", find_mongod(), log, settings.demo_mongo_port)
+        mongod, log = find_mongod(state / "lib"), log_file(state, "mongo")
+        mongo = MongoServer(state / "mongo", mongod, log, settings.demo_mongo_port)
         mongo_url = mongo.url
         ours.append(mongo)
     else:
