@@ -55,7 +55,7 @@ class NationRule(_Data):
 
 
 class EvidenceRule(_Data):
-    """From which probability the first of the ranking leads, or is copied, without a tagged area."""
+    """From which probability the first of the ranking leads or is copied without an area."""
 
     lead_at: Probability
     copied_at: Probability
@@ -98,7 +98,7 @@ class Rules(_Data):
 
 
 def load_rules_from(payload: bytes, areas: PolicyAreas, departments: Departments) -> Rules:
-    """Reads rules and checks them against both vocabularies; raises `ValueError` that says where."""
+    """Reads rules and checks them against the vocabularies; raises `ValueError` saying where."""
     rules = Rules.model_validate_json(payload)
     missing = sorted(set(areas.slugs) - set(rules.areas))
     if missing:

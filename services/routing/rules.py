@@ -122,7 +122,8 @@ def _by_ranking(tagging: Tagging, rules: Rules) -> Iterator[ChosenDepartment]:
         return
     first = tagging.department_candidates[0]
     if first.probability >= rules.evidence.copied_at:
-        because = f"Its wording is like matters that this department answers ({first.probability:.0%} sure)."
+        sure = f"{first.probability:.0%} sure"
+        because = f"Its wording is like matters that this department answers ({sure})."
         yield _copy(first.department, "evidence/copied", because)
 
 

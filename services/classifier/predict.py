@@ -1,0 +1,119 @@
+"""Shows what the pipeline would do with texts: `python -m services.classifier.predict < texts`."""
+
+import json
+import sys
+from collections.abc import Iterable, Sequence
+from datetime import UTC, date, datetime
+from itertools import islice
+from typing import Any, TextIO
+
+from pydantic import ValidationError
+
+from schemas.departments import Departments, load_departments
+from schemas.feedback import Kind, Submission
+from schemas.tagging import Tagging
+from services.classifier.model import load_model
+from services.classifier.tagging import Tagger
+from services.routing.rulebook import Rules, load_rules
+from services.routing.rules import choose_departments
+
+_BATCH = 256
+
+
+class Observation(Submission):
+    """One line of input: a submission with an id, of any text, that of no words included."""
+
+    id: str | int
+    text: str
+    kind: Kind = Kind.OBSERVATION
+
+
+class Predictor:
+    """Tags texts and chooses their departments as the pipeline does, on a given day."""
+
+    def __init__(self, tagger: Tagger, rules: Rules, departments: Departments, on: date) -> None:
+        self._tagger = tagger
+        self._rules = rules
+        self._departments = departments
+        self._on = on
+
+    def predict(self, observations: Sequence[Observation]) -> list[dict[str, Any]]:
+        """Gives an answer for each observation, in order, departments by their GOV.UK slugs."""
+        taggings = self._tagger.tag_many(
+            [each.text for each in observations], [each.language for each in observations]
+        )
+        return [self._answer(*each) for each in zip(observations, taggings, strict=True)]
+
+    def _answer(self, observation: Observation, tagging: Tagging) -> dict[str, Any]:
+        chosen = choose_departments(
+            tagging, observation, self._rules, self._departments, on=self._on
+        )
+        dumped = tagging.model_dump(mode="json")
+        return {
+            "id": observation.id,
+            "areas": dumped["areas"],
+            "departments": [
+                {
+                    "department": self._slug(each.department),
+                    "role": each.role.value,
+                    "because": each.because,
+                }
+                for each in chosen
+            ],
+            "abstained": dumped["abstained"],
+            "candidates": dumped["candidates"],
+            "department_candidates": [
+                {"department": self._slug(each.department), "probability": each.probability}
+                for each in tagging.department_candidates
+            ],
+            "model_version": tagging.model_version,
+        }
+
+    def _slug(self, code: str) -> str:
+        return self._departments.by_code(code).slug
+
+
+def predict_lines(
+    predictor: Predictor, lines: Iterable[bytes], out: TextIO, complaints: TextIO
+) -> int:
+    """Answers JSON lines by JSON lines; returns how many were unreadable, each complained of."""
+    unreadable = 0
+    numbered = ((number, line) for number, line in enumerate(lines, start=1) if line.strip())
+    while batch := list(islice(numbered, _BATCH)):
+        observations = []
+        for number, line in batch:
+            read = read_line(line)
+            if isinstance(read, Observation):
+                observations.append(read)
+            else:
+                unreadable += 1
+                complaints.write(f"line {number}: {read}\n")
+        for answer in predictor.predict(observations):
+            out.write(json.dumps(answer) + "\n")
+        out.flush()
+    return unreadable
+
+
+def read_line(line: bytes) -> Observation | str:
+    """Reads one line of input, or says what is wrong with it."""
+    try:
+        return Observation.model_validate(json.loads(line))
+    except ValidationError as error:
+        wrong = error.errors(include_url=False, include_input=False, include_context=False)
+        return "; ".join(f"{'.'.join(map(str, each['loc']))}: {each['msg']}" for each in wrong)
+    except (ValueError, RecursionError) as error:
+        return f"not JSON: {error}"
+
+
+def main() -> int:
+    """Reads standard input, writes standard output; exits 1 when a line was unreadable."""
+    rules = load_rules()
+    predictor = Predictor(
+        Tagger(load_model(), rules), rules, load_departments(), datetime.now(UTC).date()
+    )
+    unreadable = predict_lines(predictor, sys.stdin.buffer, sys.stdout, sys.stderr)
+    return 1 if unreadable else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

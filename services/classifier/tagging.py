@@ -1,0 +1,185 @@
+"""Decides what a text is about: policy areas with probability and reasons, or an abstention."""
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import repeat
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from schemas.tagging import Abstention, Tagging
+from services.classifier.language import is_read
+from services.classifier.model import Floats, Model
+from services.classifier.reasons import choose_reasons
+from services.classifier.words import stem_of, terms_from, words_in
+from services.routing.ranking import Ranking
+from services.routing.rulebook import Rules
+
+MAX_AREAS = 5
+
+_MIN_WORDS = 4
+_MIN_KNOWN_TERMS = 2
+_AREA_CANDIDATES = 10
+_DEPARTMENT_CANDIDATES = 5
+_SMALLEST_CONTRIBUTION = 0.005
+_LOOKED_AT_FOR_REASONS = 24
+Probabilities = NDArray[np.float64]
+
+_LOGARITHMS = 1 + np.log(np.arange(1, 1025, dtype=np.float32))
+
+
+@dataclass(frozen=True, slots=True)
+class _Reading:
+    """A text's words, a stem for each (empty where it does not count), and its known terms.
+
+    `rows` are the known terms' rows in the model, `values` their weights in the text.
+    """
+
+    words: Sequence[str]
+    stems: Sequence[str]
+    rows: NDArray[np.int64]
+    values: Floats
+    abstained: Abstention | None
+
+
+class Tagger:
+    """Tags texts with one model; pure computation, no input or output after construction.
+
+    About 0.2 ms for a text of 80 words, in batches; at most a few milliseconds for the longest.
+    """
+
+    def __init__(self, model: Model, rules: Rules) -> None:
+        self._model = model
+        self._row_of = {term: row for row, term in enumerate(model.terms)}
+        self._ranking = Ranking(model.departments, model.areas, rules)
+        self._split = len(model.areas)
+
+    @property
+    def version(self) -> str:
+        """The model's version, which goes with every tag."""
+        return self._model.version
+
+    def tag(self, text: str, language: str = "en") -> Tagging:
+        """Tags one text; `language` is the tag that came with it."""
+        return self.tag_many([text], [language])[0]
+
+    def tag_many(
+        self, texts: Sequence[str], languages: Sequence[str] | None = None
+    ) -> list[Tagging]:
+        """Tags texts in their order; the same result for a text whatever stands beside it."""
+        if not texts:
+            return []
+        readings = [
+            self._read(text, language)
+            for text, language in zip(texts, languages or repeat("en"), strict=False)
+        ]
+        areas, ranking = self._probabilities(readings)
+        best_areas = _best(areas, _AREA_CANDIDATES)
+        best_departments = _best(ranking, _DEPARTMENT_CANDIDATES)
+        return [
+            self._tagging(reading, *figures)
+            for reading, *figures in zip(
+                readings,
+                areas.tolist(),
+                best_areas.tolist(),
+                ranking.tolist(),
+                best_departments.tolist(),
+                strict=True,
+            )
+        ]
+
+    def _read(self, text: str, language: str) -> _Reading:
+        words = words_in(text)
+        stems = list(map(stem_of, words))
+        counts = Counter(map(self._row_of.get, terms_from(list(filter(None, stems)))))
+        counts.pop(None, None)
+        rows = np.fromiter(counts.keys(), dtype=np.int64, count=len(counts))
+        times = np.fromiter(counts.values(), dtype=np.int64, count=len(counts))
+        values = _LOGARITHMS[np.minimum(times, len(_LOGARITHMS)) - 1] * self._model.idf[rows]
+        if counts:
+            values /= np.sqrt(values @ values)
+        refused = self._refuse(text, words, len(counts), language)
+        return _Reading(words, stems, rows, values, refused)
+
+    def _refuse(
+        self, text: str, words: Sequence[str], known_terms: int, language: str
+    ) -> Abstention | None:
+        if not is_read(text, words, language, self._row_of.__contains__):
+            return Abstention.LANGUAGE
+        if len(words) < _MIN_WORDS or known_terms < _MIN_KNOWN_TERMS:
+            return Abstention.TOO_SHORT
+        return None
+
+    def _probabilities(self, readings: Sequence[_Reading]) -> tuple[Probabilities, Probabilities]:
+        """Gives (texts, areas) and (texts, departments), the latter as the rules rank them."""
+        model = self._model
+        scores = np.empty((len(readings), len(model.bias)), dtype=np.float32)
+        for each, reading in enumerate(readings):
+            np.dot(reading.values, model.weights.take(reading.rows, axis=0), out=scores[each])
+        scores += model.bias
+        with np.errstate(over="ignore"):
+            odds = np.exp(-(model.slopes * scores[:, : self._split] + model.offsets))
+        areas = 1 / (1 + odds)
+        evidence = np.float32(model.temperature) * scores[:, self._split :]
+        evidence = np.exp(evidence - evidence.max(axis=1, keepdims=True))
+        evidence /= evidence.sum(axis=1, keepdims=True)
+        ranking = self._ranking.mix(evidence, areas)
+        return areas.astype(np.float64).round(4), ranking.astype(np.float64).round(4)
+
+    def _tagging(
+        self,
+        reading: _Reading,
+        areas: list[float],
+        best_areas: list[int],
+        ranking: list[float],
+        best_departments: list[int],
+    ) -> Tagging:
+        model = self._model
+        tagged = [] if reading.abstained else self._over_threshold(areas, best_areas)
+        return Tagging.model_validate(
+            {
+                "areas": list(self._tags(reading, areas, tagged)),
+                "abstained": None if tagged else reading.abstained or Abstention.NO_AREA,
+                "candidates": [
+                    {"area": model.areas[at], "probability": areas[at]} for at in best_areas
+                ],
+                "department_candidates": [
+                    {"department": model.departments[at], "probability": ranking[at]}
+                    for at in best_departments
+                ],
+                "model_version": model.version,
+                "vocabulary_version": model.vocabulary_version,
+            }
+        )
+
+    def _over_threshold(self, areas: list[float], best: list[int]) -> list[int]:
+        thresholds, first_at = self._model.thresholds, self._model.first_at
+        over = [at for at in best[:MAX_AREAS] if areas[at] >= thresholds[at]]
+        if not over and areas[best[0]] >= first_at:
+            return best[:1]
+        return over
+
+    def _tags(
+        self, reading: _Reading, areas: list[float], tagged: list[int]
+    ) -> Iterator[dict[str, Any]]:
+        for at in tagged:
+            terms = self._contributing_terms(reading, at)
+            yield {
+                "area": self._model.areas[at],
+                "probability": areas[at],
+                "reasons": choose_reasons(terms, reading.words, reading.stems),
+            }
+
+    def _contributing_terms(self, reading: _Reading, area: int) -> list[str]:
+        """The terms that spoke most for the area, the strongest first."""
+        parts = reading.values * self._model.weights[reading.rows, area]
+        strongest = (-parts).argsort(kind="stable")[:_LOOKED_AT_FOR_REASONS]
+        rows = reading.rows[strongest[parts[strongest] >= _SMALLEST_CONTRIBUTION]]
+        return [self._model.terms[row] for row in rows.tolist()]
+
+
+def _best(probabilities: Probabilities, count: int) -> NDArray[np.int64]:
+    """Column numbers of the largest values of each row; the earlier column wins a tie."""
+    return np.argsort(-probabilities, axis=1, kind="stable")[:, :count]
