@@ -3,7 +3,6 @@
 import asyncio
 import ssl
 from collections.abc import Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from time import monotonic
 from typing import Any
@@ -78,6 +77,7 @@ class Producer:
         self._metrics = metrics
         self._producer: AIOKafkaProducer | None = None
         self._connecting: asyncio.Task[AIOKafkaProducer] | None = None
+        self._discarded: set[asyncio.Task[None]] = set()
 
     async def __aenter__(self) -> "Producer":
         return self
@@ -86,7 +86,9 @@ class Producer:
         if self._connecting is not None:
             self._connecting.cancel()
         if self._producer is not None:
-            await self._discard(self._producer)
+            self._discard(self._producer)
+        if self._discarded:
+            await asyncio.wait(self._discarded)
 
     async def publish(self, records: Sequence[Record]) -> None:
         """Returns when the broker confirmed every record.
@@ -110,7 +112,7 @@ class Producer:
         except (TimeoutError, KafkaError, OSError, IllegalStateError) as error:
             self._metrics.produce_failures.inc()
             if producer is not None and not isinstance(error, UnknownTopicOrPartitionError):
-                await self._discard(producer)
+                self._discard(producer)
             raise Unavailable(f"Kafka: {describe(error)}") from error
         self._metrics.produce_seconds.observe(monotonic() - started)
 
@@ -139,10 +141,13 @@ class Producer:
         self._producer = producer
         return producer
 
-    async def _discard(self, producer: AIOKafkaProducer) -> None:
+    def _discard(self, producer: AIOKafkaProducer) -> None:
+        """Forgets a producer at once; closing it can take longer than any caller should wait."""
         if self._producer is producer:
             self._producer = None
-            await _abandon(producer)
+            task = asyncio.create_task(_abandon(producer))
+            self._discarded.add(task)
+            task.add_done_callback(self._discarded.discard)
 
 
 async def _all(confirmations: list["asyncio.Future[Any]"]) -> None:
@@ -153,13 +158,15 @@ async def _all(confirmations: list["asyncio.Future[Any]"]) -> None:
 
 
 async def _abandon(producer: AIOKafkaProducer) -> None:
-    """Closes a producer without waiting for records that may never be confirmed."""
-    with suppress(TimeoutError, KafkaError, OSError):
-        async with asyncio.timeout(_DISCARD_SECONDS):
-            await producer.stop()
-            return
-    # stop() waits for unconfirmed batches for ever; its sender task has to be ended by hand
-    with suppress(Exception):
-        await producer._sender.close()
-    with suppress(Exception):
-        await producer.client.close()
+    """Closes a producer without waiting for records that may never be confirmed.
+
+    `stop` waits for them for ever, and so does its sender task when it is cancelled once.
+    """
+    for close in (producer.stop, producer._sender.close, producer.client.close):
+        task = asyncio.ensure_future(close())
+        done, _ = await asyncio.wait({task}, timeout=_DISCARD_SECONDS)
+        if not done:
+            task.cancel()
+            await asyncio.wait({task}, timeout=_DISCARD_SECONDS)
+        elif not task.cancelled():
+            task.exception()  # looked at, so that nobody warns: the producer is given up anyway
