@@ -9,6 +9,8 @@ from pathlib import Path
 import pytest
 
 from deploy.local.mongod import find_mongod
+from schemas.topics import TAGGED
+from tests.delivery import Topic
 from tests.infra import LIBRARIES, free_port
 from tests.pipeline import ROOT, Service
 
