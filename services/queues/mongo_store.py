@@ -49,8 +49,8 @@ class MongoQueueStore:
     """`QueueStore` on a replica set; leases go by the server's clock.
 
     A claim reads candidates by index, stamps them in one write where they are still ready, and
-    reads back what it got. Processes work through a deep queue from different buckets, so that
-    their claims do not meet; a shallow queue is served in order of turn.
+    reads back what it got. Items go in order of their turn, until claims of other processes meet
+    ours: then each process works through the buckets from its own `first_bucket` on.
     """
 
     def __init__(
@@ -68,7 +68,7 @@ class MongoQueueStore:
         self._bucket = first_bucket % BUCKETS
         self._clock = clock
         self._new_token = new_token
-        self._deep: set[str] = set()
+        self._contested: set[str] = set()
 
     async def enqueue(
         self, feedbacks: Sequence[Feedback], items: Sequence[NewItem]
@@ -98,13 +98,13 @@ class MongoQueueStore:
 
     async def _candidates(self, department: str, limit: int) -> list[str]:
         ids: list[str] = []
-        if department in self._deep:
+        if department in self._contested:
             self._bucket = (self._bucket + 1) % BUCKETS
             ids = await self._ready_ids(department, (self._bucket,), limit)
         if len(ids) < limit:
+            self._contested.discard(department)
             others = await self._ready_ids(department, _ALL_BUCKETS, limit)
             ids = list(dict.fromkeys(ids + others))[:limit]
-            (self._deep.add if len(others) == limit else self._deep.discard)(department)
         return ids
 
     async def _ready_ids(self, department: str, buckets: Sequence[int], limit: int) -> list[str]:
@@ -122,8 +122,9 @@ class MongoQueueStore:
         claimed = await self._items.update_many(
             statements.claimable(ids, most), statements.claim(token, seconds)
         )
-        if claimed.modified_count < len(ids):
-            await self._bury(department, ids)
+        missed = len(ids) - claimed.modified_count
+        if missed and missed > await self._bury(department, ids):
+            self._contested.add(department)
         if claimed.modified_count == 0:
             return []
         rows = {row["_id"]: row async for row in self._items.find(statements.leased(ids, token))}
@@ -134,7 +135,7 @@ class MongoQueueStore:
             if name in rows
         ]
 
-    async def _bury(self, department: str, ids: list[str]) -> None:
+    async def _bury(self, department: str, ids: list[str]) -> int:
         dead = await self._items.update_many(
             statements.exhausted(ids, self._most_receives), statements.bury(self._new_token())
         )
@@ -145,6 +146,7 @@ class MongoQueueStore:
                 department=department,
                 items=dead.modified_count,
             )
+        return dead.modified_count
 
     async def _texts(self, ids: list[str]) -> dict[str, Document]:
         cursor = self._feedback.find({"_id": {"$in": ids}})
