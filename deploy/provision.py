@@ -15,6 +15,8 @@ from aiokafka.errors import KafkaError, TopicAlreadyExistsError, for_code
 from pydantic import Field
 
 from schemas.topics import TOPICS, Topic
+from services.intake import receipt_store, tracking_store
+from services.queues import mongo_store
 from services.routing import decision_store
 from services.runtime.errors import Unavailable
 from services.runtime.kafka import connection_options
@@ -28,7 +30,12 @@ from services.runtime.settings import KafkaSettings, MongoSettings, ProcessSetti
 KEPT = 3 * max(topic.retention for topic in TOPICS)
 
 EnsureIndexes = Callable[[Database, timedelta], Awaitable[None]]
-STORES: tuple[EnsureIndexes, ...] = (decision_store.ensure_indexes,)
+STORES: tuple[EnsureIndexes, ...] = (
+    receipt_store.ensure_indexes,
+    tracking_store.ensure_indexes,
+    decision_store.ensure_indexes,
+    mongo_store.ensure_indexes,
+)
 
 _LISTED_SECONDS = 30.0
 

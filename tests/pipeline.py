@@ -207,3 +207,13 @@ class Pipeline:
 
         await until(all_accepted, "a batch to be accepted", 60)
         return ids
+
+    async def drained(self, seconds: float = 120.0) -> None:
+        """Waits until every receipt has its decision and every decision its items."""
+
+        async def settled() -> bool:
+            receipts = await self.database["receipts"].count_documents({})
+            decisions = await self.database["routing_decisions"].count_documents({})
+            return decisions >= receipts
+
+        await until(settled, "the pipeline to drain", seconds)

@@ -5,6 +5,7 @@ import logging
 import sys
 import tempfile
 import uuid
+from collections.abc import Sequence
 from pathlib import Path
 
 import uvloop
@@ -14,46 +15,74 @@ from services.runtime.mongo import connect
 from services.runtime.process import collect_garbage_seldom
 from services.runtime.settings import MongoSettings
 from tests import infra
-from tests.benchmarks import consume, driver, publish, route
+from tests.benchmarks import consume, driver, publish, route, submit
 from tests.benchmarks.compare import Row, print_rows
 from tests.delivery import Topic
+from tests.pipeline import Pipeline
 from tests.routing import Road
 
 
-async def _topic(servers: str) -> Topic:
-    topic = Topic(servers, f"b{uuid.uuid4().hex[:8]}.")
-    await topic.create()
-    return topic
+class Bench:
+    """The benchmarks by the numbers of their goals, on one Kafka and one MongoDB."""
 
+    def __init__(self, servers: str, mongo_url: str, folder: Path) -> None:
+        self._servers = servers
+        self._mongo_url = mongo_url
+        self._folder = folder
+        settings = MongoSettings(mongo_url=SecretStr(mongo_url), mongo_timeout_seconds=30)
+        self._client, self._database = connect(settings)
 
-async def _measure(wanted: set[str], servers: str, mongo_url: str) -> list[Row]:
-    settings = MongoSettings(mongo_url=SecretStr(mongo_url), mongo_timeout_seconds=30)
-    client, database = connect(settings)
-
-    async def road() -> Road:
-        made = Road(servers, f"b{uuid.uuid4().hex[:8]}.", database)
-        await made.create()
-        return made
-
-    async def p1() -> Row:
-        return await consume.measure(await _topic(servers))
-
-    async def p2() -> Row:
-        return await publish.measure(await _topic(servers))
-
-    async def p3() -> Row:
-        return await route.measure(await road(), client)
-
-    async def d1() -> Row:
-        return await driver.measure(mongo_url, client)
-
-    rows = []
-    for name, measure in {"P1": p1, "P2": p2, "P3": p3, "D1": d1}.items():
-        if not wanted or name in wanted:
+    async def run(self, wanted: Sequence[str]) -> list[Row]:
+        """Runs those asked for, or all."""
+        rows = []
+        benchmarks = {
+            "P1": self._consume,
+            "P2": self._publish,
+            "P3": self._route,
+            "P5": self._submit,
+            "P12": self._latency,
+            "D1": self._driver,
+        }
+        for name in wanted or benchmarks:
             print(f"measuring {name} …", flush=True)
-            rows.append(await measure())
-    client.close()
-    return rows
+            rows += await benchmarks[name]()
+        self._client.close()
+        return rows
+
+    async def _consume(self) -> list[Row]:
+        return [await consume.measure(await self._topic())]
+
+    async def _publish(self) -> list[Row]:
+        return [await publish.measure(await self._topic())]
+
+    async def _route(self) -> list[Row]:
+        road = Road(self._servers, _prefix(), self._database)
+        await road.create()
+        return [await route.measure(road, self._client)]
+
+    async def _submit(self) -> list[Row]:
+        async with self._pipeline() as pipeline:
+            return await submit.measure_submissions(pipeline)
+
+    async def _latency(self) -> list[Row]:
+        async with self._pipeline() as pipeline:
+            return await submit.measure_latency(pipeline)
+
+    async def _driver(self) -> list[Row]:
+        return [await driver.measure(self._mongo_url, self._client)]
+
+    async def _topic(self) -> Topic:
+        topic = Topic(self._servers, _prefix())
+        await topic.create()
+        return topic
+
+    def _pipeline(self) -> Pipeline:
+        limits = {"rate_items_per_second": 1e9, "rate_burst_items": 10**9}
+        return Pipeline(self._servers, self._mongo_url, self._folder, **limits)
+
+
+def _prefix() -> str:
+    return f"b{uuid.uuid4().hex[:8]}."
 
 
 def main() -> None:
@@ -67,7 +96,7 @@ def main() -> None:
             asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner,
         ):
             logging.disable(logging.INFO)
-            rows = runner.run(_measure(set(sys.argv[1:]), servers, mongo_url))
+            rows = runner.run(Bench(servers, mongo_url, folder).run(sys.argv[1:]))
     print_rows(rows)
 
 

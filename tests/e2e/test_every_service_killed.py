@@ -67,7 +67,13 @@ async def test_killed_service_loses_and_doubles_nothing(
     name: str, kafka_servers: str, mongo_url: str, tmp_path: Path
 ) -> None:
     ledger = Ledger()
-    async with Pipeline(kafka_servers, mongo_url, tmp_path, rate_per_second=1_000_000) as pipeline:
+    async with Pipeline(
+        kafka_servers,
+        mongo_url,
+        tmp_path,
+        rate_items_per_second=1_000_000,
+        rate_burst_items=1_000_000,
+    ) as pipeline:
         async with asyncio.TaskGroup() as group:
             group.create_task(send_all(pipeline, ledger, submissions(EVENTS)))
             group.create_task(kill_in_turn(pipeline, name, ledger))
