@@ -27,6 +27,7 @@ from schemas.departments import load_departments
 from services.accounts.key_store import MongoKeyStore
 from services.runtime.errors import Unavailable
 from services.runtime.mongo import UnsafeDatabase, connect
+from services.runtime.settings import read_settings
 
 LOOK_SECONDS = 0.2
 BACKEND_SECONDS = 15.0
@@ -46,6 +47,7 @@ class Demo:
 
         Raises `CannotStart`.
         """
+        provisioning = read_settings(ProvisionSettings)
         self._terminal.say(f"State is kept in {self._state}")
         check_ports(self._settings.ports())
         check_disk(self._state, self._settings.demo_free_gb)
@@ -55,7 +57,7 @@ class Demo:
             with self._terminal.step(f"Starting {names}"):
                 self._supervisor.start(*backends.ours)
         with self._terminal.step("Provisioning topics, indexes and keys"):
-            keys = self._provision(backends)
+            keys = self._provision(provisioning, backends)
         services = plan_services(self._settings, self._state, backends)
         with self._terminal.step(f"Starting {', '.join(services)}"):
             self._supervisor.start(*services.values())
@@ -64,12 +66,13 @@ class Demo:
         self._say_addresses(backends, services)
         return failure
 
-    def _provision(self, backends: Backends) -> dict[str, Any]:
-        settings = ProvisionSettings(
-            kafka_servers=backends.kafka_servers,
-            mongo_url=SecretStr(backends.mongo_url),
-            mongo_database=self._settings.mongo_database,
-            mongo_timeout_seconds=BACKEND_SECONDS,
+    def _provision(self, settings: ProvisionSettings, backends: Backends) -> dict[str, Any]:
+        settings = settings.model_copy(
+            update={
+                "kafka_servers": backends.kafka_servers,
+                "mongo_url": SecretStr(backends.mongo_url),
+                "mongo_timeout_seconds": BACKEND_SECONDS,
+            }
         )
         kept = read_demo(self._state / "demo.json").get("keys")
         try:

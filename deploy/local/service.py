@@ -18,11 +18,15 @@ class Service(Server):
     def __init__(
         self, name: str, port: int, environment: Mapping[str, str], log: Path, host: str
     ) -> None:
-        own = {"FRONTLINE_HTTP_HOST": host, "FRONTLINE_HTTP_PORT": str(port)}
+        self.url = f"http://{host}:{port}"
+        own = {
+            "FRONTLINE_HTTP_HOST": host,
+            "FRONTLINE_HTTP_PORT": str(port),
+            "FRONTLINE_PUBLIC_URL": self.url,
+        }
         # static membership: a service that is started again keeps its partitions
         own["FRONTLINE_GROUP_INSTANCE_ID"] = f"local-{name}"
         super().__init__(name, log, environment={**environment, **own}, folder=CHECKOUT)
-        self.url = f"http://{host}:{port}"
 
     def _prepare(self) -> list[str]:
         return [sys.executable, "-m", f"services.{self.name}"]
