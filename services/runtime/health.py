@@ -31,6 +31,7 @@ class Health:
     def __init__(self) -> None:
         self._progress: dict[str, Progress] = {}
         self._not_ready: dict[str, str] = {}
+        self._spared: set[str] = set()
 
     def watch(self, part: str, stalled_after: float) -> Progress:
         """Adds a loop; `stalled_after` in seconds."""
@@ -46,11 +47,15 @@ class Health:
         """Says that a part can do its work."""
         self._not_ready.pop(part, None)
 
+    def spare(self, part: str) -> None:
+        """Says that the process does its work without this part: its absence is shown, no more."""
+        self._spared.add(part)
+
     def liveness(self) -> tuple[bool, dict[str, float]]:
         """Whether no loop stands still, with seconds since each came round."""
         ages = {part: round(progress.age(), 3) for part, progress in self._progress.items()}
         return not any(progress.stalled() for progress in self._progress.values()), ages
 
     def readiness(self) -> tuple[bool, dict[str, str]]:
-        """Whether every part can do its work, with the reason of each that cannot."""
-        return not self._not_ready, dict(self._not_ready)
+        """Whether every part that is needed can do its work; the reason of each that cannot."""
+        return self._not_ready.keys() <= self._spared, dict(self._not_ready)

@@ -50,7 +50,7 @@ class Subscriber:
     ) -> None:
         self._topic = subscription.topic
         self._group = subscription.group
-        self._part = f"consume {subscription.topic}"
+        self.part = f"consume {subscription.topic}"
         self._process = process
         self._fuse = Fuse(FuseLimits(settings.fuse_dead, settings.fuse_share, settings.fuse_window))
         self._contract = Contract(
@@ -62,7 +62,7 @@ class Subscriber:
             service=process.name,
             version=process.version,
         )
-        self._progress = process.health.watch(self._part, settings.max_poll_interval_ms / 1000)
+        self._progress = process.health.watch(self.part, settings.max_poll_interval_ms / 1000)
         self._settings = settings
         self._drain_seconds = drain_seconds
         self._pause_seconds = 0.0
@@ -72,7 +72,7 @@ class Subscriber:
         self._broker: KafkaBroker | None = None
 
     async def __aenter__(self) -> "Subscriber":
-        self._process.health.not_ready(self._part, "not connected to Kafka yet")
+        self._process.health.not_ready(self.part, "not connected to Kafka yet")
         self._task = asyncio.create_task(self._connect())
         return self
 
@@ -91,7 +91,7 @@ class Subscriber:
             try:
                 await broker.start()
             except (KafkaError, OSError) as error:
-                self._process.health.not_ready(self._part, f"Kafka: {describe(error)}")
+                self._process.health.not_ready(self.part, f"Kafka: {describe(error)}")
                 self._progress.mark()
                 with suppress(Exception):
                     await broker.stop()
@@ -99,7 +99,7 @@ class Subscriber:
                 continue
             self._broker = broker
             self._watch_polls(broker)
-            self._process.health.ready(self._part)
+            self._process.health.ready(self.part)
             log.info("consuming", action="consume", topic=self._topic, group=self._group)
             return
 
@@ -191,7 +191,7 @@ class Subscriber:
         metrics, labels = self._process.metrics, (self._topic, self._group)
         metrics.records.labels(*labels, "rewound").inc(records)
         metrics.fuse_open.labels(*labels).set(self._fuse.open)
-        self._process.health.not_ready(self._part, str(error))
+        self._process.health.not_ready(self.part, str(error))
         self._closed = True
         self._hold(consumer)
         if isinstance(error, FuseOpen):
@@ -219,7 +219,7 @@ class Subscriber:
         """Reads on: the next batch is the probe."""
         self._closed = False
         consumer.resume(*consumer.paused())
-        self._process.health.ready(self._part)
+        self._process.health.ready(self.part)
 
 
 async def _parse(records: tuple[ConsumerRecord, ...], original: Callable[..., Any]) -> KafkaMessage:

@@ -1,5 +1,6 @@
 """HTTP as every process speaks it: problem documents, bodies within limits, health and metrics."""
 
+import asyncio
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -69,8 +70,12 @@ def unavailable(detail: str, retry_after: int = 2) -> Problem:
     return Problem(503, "Service unavailable", detail, headers={"Retry-After": str(retry_after)})
 
 
-async def read_body(request: Request, limit: int) -> bytes:
-    """Reads at most `limit` bytes of body; more raises a 413 problem before the rest is read."""
+async def read_body(request: Request, limit: int, seconds: float = 10.0) -> bytes:
+    """Reads at most `limit` bytes of body, which have to arrive within `seconds`.
+
+    Raises a 413 problem before the rest is read, a 408 problem for a client that is too slow, a 415
+    problem for an encoded body.
+    """
     declared = request.headers.get("content-length", "")
     if declared.isdigit() and int(declared) > limit:
         raise _too_large(limit)
@@ -78,12 +83,36 @@ async def read_body(request: Request, limit: int) -> bytes:
         raise Problem(
             415, "Encoding not supported", "Send the body without Content-Encoding: it is not read."
         )
-    body = bytearray()
-    async for chunk in request.stream():
-        body += chunk
-        if len(body) > limit:
-            raise _too_large(limit)
-    return bytes(body)
+    parts: list[bytes] = []
+    left, more = limit, True
+    try:
+        async with asyncio.timeout(seconds):
+            while more:
+                part, more = await _read_part(request)
+                parts.append(part)
+                left -= len(part)
+                if left < 0:
+                    raise _too_large(limit)
+    except TimeoutError:
+        raise _too_slow(seconds) from None
+    return b"".join(parts)
+
+
+async def _read_part(request: Request) -> tuple[bytes, bool]:
+    """A part of the body, and whether more is to come."""
+    message = await request.receive()
+    if message["type"] == "http.disconnect":
+        raise ClientDisconnect
+    return message.get("body", b""), message.get("more_body", False)
+
+
+def _too_slow(seconds: float) -> Problem:
+    return Problem(
+        408,
+        "Body too slow",
+        f"A body has to arrive within {seconds:g} seconds.",
+        headers={"Connection": "close"},
+    )
 
 
 def _too_large(limit: int) -> Problem:
