@@ -1,0 +1,1 @@
+"""Intake: accepts what charities submit, publishes it, and says what became of it."""
