@@ -1,0 +1,83 @@
+"""Receipts in memory, for tests without a database."""
+
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+
+from services.intake.receipt_store import Backlog, Insertion
+from services.intake.submissions import Receipt
+
+
+@dataclass(slots=True)
+class _Kept:
+    receipt: Receipt
+    published: bool = False
+    claimed_until: datetime | None = None
+
+
+class MemoryReceiptStore:
+    """`ReceiptStore` for tests; `error` is raised by every call while it is set."""
+
+    def __init__(self, clock: Callable[[], datetime] = lambda: datetime.now(UTC)) -> None:
+        self._clock = clock
+        self._kept: dict[str, _Kept] = {}
+        self.error: Exception | None = None
+        self.writes: list[int] = []
+
+    async def insert(self, receipts: Sequence[Receipt]) -> Sequence[Insertion]:
+        """Keeps each receipt whose id and reference are free."""
+        self._answer()
+        self.writes.append(len(receipts))
+        return [self._insert(each) for each in receipts]
+
+    def _insert(self, receipt: Receipt) -> Insertion:
+        if receipt.id in self._kept:
+            return Insertion.ID_TAKEN
+        if any(kept.receipt.reference == receipt.reference for kept in self._kept.values()):
+            return Insertion.REFERENCE_TAKEN
+        self._kept[receipt.id] = _Kept(receipt)
+        return Insertion.DONE
+
+    async def find(self, ids: Collection[str]) -> dict[str, Receipt]:
+        """The receipts under these ids, without their events."""
+        self._answer()
+        return {
+            each: replace(self._kept[each].receipt, event=b"") for each in ids if each in self._kept
+        }
+
+    async def mark_published(self, ids: Sequence[str]) -> None:
+        """Takes receipts out of the outbox."""
+        self._answer()
+        for each in ids:
+            self._kept[each].published = True
+
+    async def claim(self, most: int, older_than: timedelta, lease: timedelta) -> list[Receipt]:
+        """Takes unpublished receipts that nobody has claimed."""
+        self._answer()
+        now = self._clock()
+        free = [
+            kept
+            for kept in self._kept.values()
+            if not kept.published
+            and kept.receipt.accepted_at <= now - older_than
+            and (kept.claimed_until is None or kept.claimed_until <= now)
+        ][:most]
+        for kept in free:
+            kept.claimed_until = now + lease
+        return [kept.receipt for kept in free]
+
+    async def release(self, ids: Sequence[str]) -> None:
+        """Gives claimed receipts back."""
+        self._answer()
+        for each in ids:
+            self._kept[each].claimed_until = None
+
+    async def backlog(self) -> Backlog:
+        """How much waits."""
+        self._answer()
+        waiting = [k.receipt.accepted_at for k in self._kept.values() if not k.published]
+        return Backlog(len(waiting), min(waiting, default=None))
+
+    def _answer(self) -> None:
+        if self.error is not None:
+            raise self.error
