@@ -1,0 +1,114 @@
+"""Composes intake from its parts."""
+
+import secrets
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime
+from functools import partial
+from typing import Any
+from uuid import uuid4
+
+from fastapi import FastAPI
+from starlette.types import ASGIApp
+
+from schemas.codec import decode
+from schemas.departments import load_departments
+from schemas.envelope import FeedbackProgressed, FeedbackRouted
+from schemas.policy_areas import load_policy_areas
+from schemas.topics import PROGRESSED, RECEIVED, ROUTED, Topic
+from services.accounts.authentication import Authenticator
+from services.accounts.key_store import MongoKeyStore
+from services.intake import openapi
+from services.intake.acceptance import Acceptance
+from services.intake.express import Express
+from services.intake.publisher import Publisher
+from services.intake.receipt_store import MongoReceiptStore
+from services.intake.receipts import Receipts
+from services.intake.relay import Relay
+from services.intake.routes import FEEDBACK_PATH, SubmissionRoutes, TrackingRoutes
+from services.intake.settings import IntakeSettings
+from services.intake.submissions import REFERENCES, write_reference
+from services.intake.tracking import Tracking
+from services.intake.tracking_store import MongoTrackingStore
+from services.runtime.consume import Subscription
+from services.runtime.kafka import Producer
+from services.runtime.mongo import connect
+from services.runtime.process import Process
+from services.runtime.subscriber import Subscriber
+from services.runtime.web import ProblemBoundary, handle_problems, process_routes
+
+
+def now() -> datetime:
+    """The time in UTC, as precise as the database keeps it."""
+    time = datetime.now(UTC)
+    return time.replace(microsecond=time.microsecond // 1000 * 1000)
+
+
+def draw_id() -> str:
+    """A random feedback id, for a submission without a key."""
+    return str(uuid4())
+
+
+def draw_reference() -> str:
+    """A random reference."""
+    return write_reference(secrets.randbelow(REFERENCES))
+
+
+def build_app(settings: IntakeSettings, process: Process) -> ASGIApp:
+    """Submissions in, receipts in MongoDB, received events out; news of them in, history out."""
+    client, database = connect(settings)
+    producer = Producer(settings, process.name, process.metrics)
+    departments = load_departments()
+    authenticator = Authenticator(MongoKeyStore(database))
+    store, tracking_store = MongoReceiptStore(database), MongoTrackingStore(database)
+    receipts = Receipts(store, draw_reference)
+    topic = settings.topic_prefix + RECEIVED.name
+    publisher = Publisher(producer.publish, store, topic, process.metrics)
+    relay = Relay(store, publisher, settings, process, now)
+    acceptance = Acceptance(
+        receipts, publisher, load_policy_areas(), departments, now, draw_id, process.metrics
+    )
+    tracking = Tracking(tracking_store)
+
+    def subscribe(topic: Topic, event: Any, handle: Any) -> Subscriber:
+        subscription = Subscription(
+            topic=settings.topic_prefix + topic.name,
+            group=f"{settings.topic_prefix}intake-tracking-{topic.name.partition('.')[2]}",
+            decode=partial(decode, model=event),
+            handle=handle,
+        )
+        return Subscriber(subscription, settings, producer, process, settings.drain_seconds)
+
+    # without news of feedback, and without Kafka altogether, submissions are taken all the same
+    routed = subscribe(ROUTED, FeedbackRouted, tracking.note_routed)
+    progressed = subscribe(PROGRESSED, FeedbackProgressed, tracking.note_progressed)
+
+    for each in (routed, progressed):
+        process.health.spare(each.part)
+
+    @asynccontextmanager
+    async def running(_app: FastAPI) -> AsyncIterator[None]:
+        async with process.guarded_database(client, settings), producer, publisher, relay:
+            async with routed, progressed:
+                yield
+            await receipts.drain()
+
+    submitting = SubmissionRoutes(authenticator, acceptance, settings)
+    reading = TrackingRoutes(authenticator, store, tracking_store, departments)
+    app = FastAPI(
+        title="Frontline intake",
+        version=process.version,
+        lifespan=running,
+        docs_url=None,  # its page would load scripts from elsewhere
+        redoc_url=None,
+        routes=[*process_routes(process.health, process.metrics)],
+    )
+    one, many = FEEDBACK_PATH, f"{FEEDBACK_PATH}/batch"
+    app.add_api_route(one, submitting.submit_feedback, methods=["POST"], **openapi.submit_one())
+    app.add_api_route(many, submitting.submit_batch, methods=["POST"], **openapi.submit_many())
+    app.add_api_route(
+        f"{FEEDBACK_PATH}/{{feedback_id}}", reading.read_feedback, **openapi.read_one()
+    )
+    openapi.describe(app)
+    handle_problems(app)
+    return ProblemBoundary(Express(app, one, many), process.metrics)
