@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import uuid
+from collections.abc import Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
@@ -107,7 +108,12 @@ class Pipeline:
     """Every service, provisioned, with keys; an async context manager."""
 
     def __init__(
-        self, kafka_servers: str, mongo_url: str, folder: Path, **settings: object
+        self,
+        kafka_servers: str,
+        mongo_url: str,
+        folder: Path,
+        services: Sequence[str] = SERVICES,
+        **settings: object,
     ) -> None:
         name = uuid.uuid4().hex[:8]
         self.kafka_servers = kafka_servers
@@ -120,7 +126,7 @@ class Pipeline:
             "FRONTLINE_TOPIC_PREFIX": self.topic_prefix,
         } | {f"FRONTLINE_{key.upper()}": str(value) for key, value in settings.items()}
         self.services = {
-            each: Service(each, self.environment, folder / f"{each}.log") for each in SERVICES
+            each: Service(each, self.environment, folder / f"{each}.log") for each in services
         }
         self.provisioning = ProvisionSettings(
             kafka_servers=kafka_servers,

@@ -18,7 +18,7 @@ from tests import infra
 from tests.benchmarks import consume, driver, publish, route, submit
 from tests.benchmarks.compare import Row, print_rows
 from tests.delivery import Topic
-from tests.pipeline import Pipeline
+from tests.pipeline import SERVICES, Pipeline
 from tests.routing import Road
 
 
@@ -61,7 +61,7 @@ class Bench:
         return [await route.measure(road, self._client)]
 
     async def _submit(self) -> list[Row]:
-        async with self._pipeline() as pipeline:
+        async with self._pipeline("intake") as pipeline:
             return await submit.measure_submissions(pipeline)
 
     async def _latency(self) -> list[Row]:
@@ -76,9 +76,11 @@ class Bench:
         await topic.create()
         return topic
 
-    def _pipeline(self) -> Pipeline:
+    def _pipeline(self, *services: str) -> Pipeline:
         limits = {"rate_items_per_second": 1e9, "rate_burst_items": 10**9}
-        return Pipeline(self._servers, self._mongo_url, self._folder, **limits)
+        return Pipeline(
+            self._servers, self._mongo_url, self._folder, services or SERVICES, **limits
+        )
 
 
 def _prefix() -> str:
