@@ -12,10 +12,7 @@ from services.queues.store import NewItem, QueueStore
 from services.routing.decision import Decision
 from services.routing.decision_store import DecisionStore
 from services.runtime.kafka import Record
-from services.runtime.lanes import handle_in_lanes
 from services.runtime.metrics import Metrics
-
-_LANES = 4
 
 
 class RoutingHandler:
@@ -47,9 +44,6 @@ class RoutingHandler:
 
     async def handle(self, events: Sequence[FeedbackTagged]) -> None:
         """Returns when every item is on its queue and every routed event is confirmed."""
-        await handle_in_lanes(events, lambda event: event.subject, self._route, _LANES)
-
-    async def _route(self, events: Sequence[FeedbackTagged]) -> None:
         decided = [self._decide(event) for event in events]
         standing = await self._decisions.settle(decided)
         await self._queues.enqueue(
