@@ -52,12 +52,14 @@ Event = TypeVar("Event")
 class Subscription(Generic[Event]):
     """What a service consumes. `decode` raises `ValueError` for bytes that are not its event;
     `handle` gets the sound events of a batch in order, knows nothing of Kafka and is idempotent.
+    `locate`, where given, writes into an event the partition and offset that it came from.
     """
 
     topic: str
     group: str
     decode: Callable[[bytes | None], Event]
     handle: Callable[[Sequence[Event]], Awaitable[None]]
+    locate: Callable[[Event, int, int], Event] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,10 +126,13 @@ class Contract(Generic[Event]):
     ) -> tuple[list[_Pending[Event]], list[Failure]]:
         pending: list[_Pending[Event]] = []
         failures: list[Failure] = []
-        decode = self._subscription.decode
+        decode, locate = self._subscription.decode, self._subscription.locate
         for index, record in enumerate(records, start=1):
             try:
-                pending.append(_Pending(record, decode(record.value)))
+                event = decode(record.value)
+                if locate is not None:
+                    event = locate(event, record.partition, record.offset)
+                pending.append(_Pending(record, event))
             except ValueError as error:
                 now = datetime.now(UTC)
                 failures.append(Failure(record, Malformed(str(error)), 1, now, now))
