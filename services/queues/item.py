@@ -19,6 +19,7 @@ from schemas.feedback import Marking
 from schemas.routing import Role
 
 BUCKETS = 16
+MOST_RECEIVES = 5
 
 
 class State(StrEnum):

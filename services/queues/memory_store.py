@@ -8,10 +8,8 @@ from secrets import token_hex
 from schemas.feedback import Feedback
 from services.queues import item as lifecycle
 from services.queues.documents import feedback_document, read_feedback
-from services.queues.item import Item, Result, State, item_id
+from services.queues.item import MOST_RECEIVES, Item, Result, State, item_id
 from services.queues.store import Acknowledgement, Depth, LeasedItem, LeaseRef, NewItem
-
-MOST_RECEIVES = 5
 
 
 @dataclass(slots=True)

@@ -11,7 +11,7 @@ from pymongo import UpdateMany
 
 from schemas.feedback import Feedback
 from services.queues import documents, statements
-from services.queues.item import BUCKETS, Result, feedback_id_of
+from services.queues.item import BUCKETS, MOST_RECEIVES, Result, feedback_id_of
 from services.queues.store import Depth, LeasedItem, LeaseRef, NewItem
 from services.runtime.errors import Unavailable
 from services.runtime.mongo import (
@@ -22,7 +22,6 @@ from services.runtime.mongo import (
     insert_absent,
 )
 
-MOST_RECEIVES = 5
 _CLAIM_ROUNDS = 5
 _ALL_BUCKETS = tuple(range(BUCKETS))
 

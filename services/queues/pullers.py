@@ -69,8 +69,9 @@ class Pullers:
             queue.arrived.clear()
             try:
                 empty = await self._claim(department, _first_alike(present))
-            except Exception as error:  # noqa: BLE001 - whoever asked learns of it, classified
-                _fail(present, classify(error))
+            except Exception as error:  # noqa: BLE001 - whoever asks learns of it, classified
+                # those who came meanwhile too: they would wait for the same deadline once more
+                _fail(queue.pullers, classify(error))
                 empty = False
             if empty:  # for all who are present: those after the first would get nothing either
                 self._answer_late(present)
