@@ -1,0 +1,1 @@
+"""The departments service: queues worked by API, topic streams, progress published."""
