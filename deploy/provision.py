@@ -15,6 +15,8 @@ from aiokafka.errors import KafkaError, TopicAlreadyExistsError, for_code
 from pydantic import Field
 
 from schemas.topics import TOPICS, Topic
+from services.departments import stream_store
+from services.departments.settings import STREAM_RETENTION_DAYS
 from services.intake import receipt_store, tracking_store
 from services.queues import mongo_store
 from services.routing import decision_store
@@ -43,13 +45,16 @@ log = structlog.get_logger(__name__)
 
 
 class ProvisionSettings(ProcessSettings, KafkaSettings, MongoSettings):
-    """Kafka's, MongoDB's, and how often a record is kept."""
+    """Kafka's, MongoDB's, how often a record is kept, and how long the log of streams is."""
 
     kafka_replication: int = Field(
         1, ge=1, le=9, description="replicas of each topic; 3 survive the loss of a machine"
     )
     mongo_timeout_seconds: float = Field(
         60.0, gt=0, description="deadline of one operation: an index may have much to read"
+    )
+    stream_retention_days: float = Field(
+        STREAM_RETENTION_DAYS, gt=0, le=3_650, description="how far back a stream can resume"
     )
 
 
@@ -59,7 +64,12 @@ async def provision(settings: ProvisionSettings) -> None:
     Raises `KafkaError`, `Unavailable` when a server does not answer, `UnsafeDatabase`.
     """
     await provision_topics(settings, TOPICS)
-    await provision_indexes(settings, STORES)
+    retention = timedelta(days=settings.stream_retention_days)
+
+    async def ensure_stream_indexes(database: Database, _kept: timedelta) -> None:
+        await stream_store.ensure_indexes(database, retention)
+
+    await provision_indexes(settings, (*STORES, ensure_stream_indexes))
 
 
 async def provision_topics(settings: ProvisionSettings, topics: Sequence[Topic]) -> list[str]:
