@@ -1,8 +1,8 @@
 """Composes intake from its parts."""
 
 import secrets
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from datetime import UTC, datetime
 from functools import partial
 from typing import Any
@@ -93,12 +93,25 @@ def build_app(settings: IntakeSettings, process: Process) -> ASGIApp:
                 yield
             await receipts.drain()
 
-    submitting = SubmissionRoutes(authenticator, acceptance, settings)
-    reading = TrackingRoutes(authenticator, store, tracking_store, departments)
+    return build_api(
+        SubmissionRoutes(authenticator, acceptance, settings),
+        TrackingRoutes(authenticator, store, tracking_store, departments),
+        process,
+        running,
+    )
+
+
+def build_api(
+    submitting: SubmissionRoutes,
+    reading: TrackingRoutes,
+    process: Process,
+    lifespan: Callable[[FastAPI], AbstractAsyncContextManager[None]],
+) -> ASGIApp:
+    """The HTTP side: operations and their description, health, problems."""
     app = FastAPI(
         title="Frontline intake",
         version=process.version,
-        lifespan=running,
+        lifespan=lifespan,
         docs_url=None,  # its page would load scripts from elsewhere
         redoc_url=None,
         routes=[*process_routes(process.health, process.metrics)],

@@ -22,6 +22,7 @@ class MemoryReceiptStore:
         self._clock = clock
         self._kept: dict[str, _Kept] = {}
         self.error: Exception | None = None
+        self.refusals = 0
         self.writes: list[int] = []
 
     async def insert(self, receipts: Sequence[Receipt]) -> Sequence[Insertion]:
@@ -80,4 +81,5 @@ class MemoryReceiptStore:
 
     def _answer(self) -> None:
         if self.error is not None:
+            self.refusals += 1
             raise self.error

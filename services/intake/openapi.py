@@ -148,6 +148,8 @@ def _schemas() -> dict[str, Any]:
     schemas: dict[str, Any] = document["$defs"]
     for name in _REQUESTS:
         schemas[name]["additionalProperties"] = False
+    # a request may have the whole postcode: intake keeps its outward part, which the pattern is of
+    schemas["Place"]["properties"]["postcode"]["anyOf"] = [{"type": "string"}, {"type": "null"}]
     return schemas
 
 
