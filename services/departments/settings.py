@@ -5,7 +5,6 @@ from pydantic import Field
 from services.queues.item import MOST_RECEIVES
 from services.runtime.settings import KafkaSettings, MongoSettings, ProcessSettings
 
-
 STREAM_RETENTION_DAYS = 30.0
 
 
