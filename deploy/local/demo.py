@@ -97,7 +97,7 @@ class Demo:
         write_demo(self._state / "demo.json", document)
 
     def _send_and_show(self, backends: Backends, intake: str, key: str) -> str | None:
-        samples = read_samples()
+        samples, start = read_samples(), datetime.now(UTC)
         try:
             with self._terminal.step(f"Sending {len(samples)} sample observations"):
                 accepted = send(samples, intake, key, self._settings.demo_wait_seconds)
@@ -106,7 +106,7 @@ class Demo:
         with OutcomeReader(backends.mongo_url, self._settings.mongo_database) as reader:
             outcomes = self._wait(reader, accepted)
         arrived = [outcome for outcome in outcomes if outcome.arrived]
-        self._show(arrived)
+        self._show(arrived, start)
         missing = {one.name for one in accepted} - self._names(accepted, arrived)
         if not missing:
             return None
@@ -134,11 +134,13 @@ class Demo:
                 time.sleep(LOOK_SECONDS)
         return outcomes
 
-    def _show(self, arrived: Sequence[Outcome]) -> None:
+    def _show(self, arrived: Sequence[Outcome], start: datetime) -> None:
         names = {each.code: each.slug for each in load_departments().departments}
         self._terminal.show(summary.departments_table(arrived, names))
         self._terminal.say(summary.abstentions(arrived))
         self._terminal.say(summary.times(arrived))
+        if earlier := summary.from_before(arrived, start):
+            self._terminal.say(earlier)
 
     def _say_addresses(self, backends: Backends, services: dict[str, Service]) -> None:
         self._terminal.say(

@@ -2,13 +2,15 @@
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 from statistics import median, quantiles
 
+from rich.box import SIMPLE_HEAD
 from rich.table import Table
 
 from deploy.local.outcome import Outcome
 
-AREAS_SHOWN = 4
+AREAS_SHOWN = 3
 
 
 def departments_table(outcomes: Sequence[Outcome], names: Mapping[str, str]) -> Table:
@@ -20,11 +22,11 @@ def departments_table(outcomes: Sequence[Outcome], names: Mapping[str, str]) -> 
         for item in outcome.queued:
             (lead if item.role == "lead" else copied)[item.department] += 1
             areas.setdefault(item.department, Counter()).update(outcome.areas)
-    table = Table(title="On the departments' queues", title_justify="left")
-    table.add_column("Department")
+    table = Table(title="On the departments' queues", title_justify="left", box=SIMPLE_HEAD)
+    table.add_column("Department", overflow="fold")
     table.add_column("Lead", justify="right")
     table.add_column("Copied", justify="right")
-    table.add_column("Policy areas")
+    table.add_column("Policy areas", overflow="fold")
     for code, _ in (lead + copied).most_common():
         counts = str(lead[code]), str(copied[code])
         table.add_row(names.get(code, code), *counts, _in_words(areas[code]))
@@ -55,4 +57,14 @@ def times(outcomes: Sequence[Outcome]) -> str:
     return (
         f"From accepted to queued: median {median(seconds) * 1000:.0f} ms,"
         f" 95th percentile {high * 1000:.0f} ms, longest {seconds[-1] * 1000:.0f} ms"
+    )
+
+
+def from_before(outcomes: Sequence[Outcome], start: datetime) -> str | None:
+    """How many had been accepted by an earlier start, if any: their times are of that start."""
+    count = sum(outcome.received_at < start for outcome in outcomes)
+    return (
+        f"{count} of these were accepted by an earlier start, and are not sent twice"
+        if count
+        else None
     )

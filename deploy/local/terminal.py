@@ -8,6 +8,7 @@ from rich.console import Console, RenderableType
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 PLAIN_EVERY_SECONDS = 2.0
+PLAIN_WIDTH = 120
 
 Advance = Callable[[int, str], None]
 """Told how many are done, and the name of the last one."""
@@ -18,6 +19,8 @@ class Terminal:
 
     def __init__(self, console: Console | None = None) -> None:
         self._console = console or Console(highlight=False)
+        if not self._console.is_terminal:
+            self._console.width = PLAIN_WIDTH
 
     def say(self, text: str) -> None:
         """Prints a line, or several, as they are."""

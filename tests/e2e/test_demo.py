@@ -122,6 +122,21 @@ def stored(demo: DemoRun) -> dict[str, list[dict[str, Any]]]:
         server.stop()
 
 
+def keys_for_scripts(demo: DemoRun) -> dict[str, Any]:
+    """The keys of `demo.json`, which has its form and is its owner's alone."""
+    file = demo.state / "demo.json"
+    assert stat.S_IMODE(file.stat().st_mode) == 0o600
+    document = json.loads(file.read_text())
+    assert set(document) == {"intake", "departments", "console", "keys"}
+    port = demo.environment["FRONTLINE_DEMO_INTAKE_PORT"]
+    assert document["intake"] == f"http://127.0.0.1:{port}"
+    keys: dict[str, Any] = document["keys"]
+    assert set(keys) == {"charity", "departments", "operator"}
+    assert "partnerships-hub" in keys["departments"]
+    assert set(keys["departments"]) <= {each.slug for each in load_departments().departments}
+    return keys
+
+
 def test_all_samples_arrive_and_a_second_start_adds_nothing(demo: DemoRun) -> None:
     first = demo.once()
     count = len(read_samples())
@@ -129,11 +144,11 @@ def test_all_samples_arrive_and_a_second_start_adds_nothing(demo: DemoRun) -> No
     for printed in ("Abstentions: ", "From accepted to queued: median", "http://127.0.0.1:"):
         assert printed in first
     assert f"On their queues: {count} of {count}" in first
-    keys = json.loads((demo.state / "demo.json").read_text())["keys"]
+    keys = keys_for_scripts(demo)
     after_first = stored(demo)
     second = demo.once()
     assert f"On their queues: {count} of {count}" in second
-    assert json.loads((demo.state / "demo.json").read_text())["keys"] == keys
+    assert keys_for_scripts(demo) == keys
     after_second = stored(demo)
     assert len(after_second["feedback"]) == count
     assert after_second == after_first
@@ -143,20 +158,6 @@ def test_all_samples_arrive_and_a_second_start_adds_nothing(demo: DemoRun) -> No
         for department in decision["departments"]
     )
     assert sorted(item["_id"] for item in after_second["queue_items"]) == meant
-
-
-def test_the_file_for_scripts_has_its_form_and_is_the_owners_alone(demo: DemoRun) -> None:
-    demo.once()
-    file = demo.state / "demo.json"
-    assert stat.S_IMODE(file.stat().st_mode) == 0o600
-    document = json.loads(file.read_text())
-    port = demo.environment["FRONTLINE_DEMO_INTAKE_PORT"]
-    assert document["intake"] == f"http://127.0.0.1:{port}"
-    assert set(document) == {"intake", "departments", "console", "keys"}
-    assert set(document["keys"]) == {"charity", "departments", "operator"}
-    assert "partnerships-hub" in document["keys"]["departments"]
-    slugs = {each.slug for each in load_departments().departments}
-    assert set(document["keys"]["departments"]) <= slugs
 
 
 def test_a_killed_service_comes_back_and_an_interrupt_leaves_nothing(demo: DemoRun) -> None:
