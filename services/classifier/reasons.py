@@ -2,6 +2,8 @@
 
 from collections.abc import Iterable, Sequence
 
+from services.classifier.words import WEAK_STEMS
+
 MAX_REASONS = 5
 
 
@@ -10,13 +12,14 @@ def choose_reasons(
 ) -> tuple[str, ...]:
     """Takes the first few of `terms`, best first, as words of the text, none shown twice.
 
+    Terms with numbers and other words that say little are left out, whatever their weight.
     `stems` has a place for each word, empty where the word does not count.
     """
     reasons: list[str] = []
     shown: set[str] = set()
     for term in terms:
         parts = term.split()
-        if shown.issuperset(parts):
+        if shown.issuperset(parts) or not WEAK_STEMS.isdisjoint(parts):
             continue
         surface = _surface(parts, words, stems)
         if surface is None:

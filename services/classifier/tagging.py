@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from schemas.tagging import Abstention, Tagging
 from services.classifier.language import is_read
-from services.classifier.model import Floats, Model
+from services.classifier.model import Floats, Model, UnreadableModel
 from services.classifier.reasons import choose_reasons
 from services.classifier.words import stem_of, terms_from, words_in
 from services.routing.ranking import Ranking
@@ -25,22 +25,29 @@ _AREA_CANDIDATES = 10
 _DEPARTMENT_CANDIDATES = 5
 _SMALLEST_CONTRIBUTION = 0.005
 _LOOKED_AT_FOR_REASONS = 24
+_PASSAGE = 60
+_WORTH_OF_PASSAGE = np.float32(0.9)
 Probabilities = NDArray[np.float64]
 
 _LOGARITHMS = 1 + np.log(np.arange(1, 1025, dtype=np.float32))
 
 
 @dataclass(frozen=True, slots=True)
-class _Reading:
-    """A text's words, a stem for each (empty where it does not count), and its known terms.
+class _Weighed:
+    """The known terms of a text or passage: their rows in the model and their weights."""
 
-    `rows` are the known terms' rows in the model, `values` their weights in the text.
-    """
+    rows: NDArray[np.int64]
+    values: Floats
+
+
+@dataclass(frozen=True, slots=True)
+class _Reading:
+    """A text's words, a stem for each (empty where it does not count), whole and by passages."""
 
     words: Sequence[str]
     stems: Sequence[str]
-    rows: NDArray[np.int64]
-    values: Floats
+    whole: _Weighed
+    passages: Sequence[_Weighed]
     abstained: Abstention | None
 
 
@@ -51,6 +58,13 @@ class Tagger:
     """
 
     def __init__(self, model: Model, rules: Rules) -> None:
+        """Raises `UnreadableModel` when the rules do not know an area of the model."""
+        unknown = sorted(set(model.areas) - rules.areas.keys())
+        if unknown:
+            raise UnreadableModel(
+                f"model {model.version} has areas without rules ({', '.join(unknown)}); "
+                "train it for this vocabulary"
+            )
         self._model = model
         self._row_of = {term: row for row, term in enumerate(model.terms)}
         self._ranking = Ranking(model.departments, model.areas, rules)
@@ -93,15 +107,21 @@ class Tagger:
     def _read(self, text: str, language: str) -> _Reading:
         words = words_in(text)
         stems = list(map(stem_of, words))
-        counts = Counter(map(self._row_of.get, terms_from(list(filter(None, stems)))))
+        counted = list(filter(None, stems))
+        whole = self._weigh(counted)
+        refused = self._refuse(text, words, len(whole.rows), language)
+        passages = [] if refused else [self._weigh(each) for each in passages_of(counted)]
+        return _Reading(words, stems, whole, passages, refused)
+
+    def _weigh(self, stems: Sequence[str]) -> _Weighed:
+        counts = Counter(map(self._row_of.get, terms_from(stems)))
         counts.pop(None, None)
         rows = np.fromiter(counts.keys(), dtype=np.int64, count=len(counts))
         times = np.fromiter(counts.values(), dtype=np.int64, count=len(counts))
         values = _LOGARITHMS[np.minimum(times, len(_LOGARITHMS)) - 1] * self._model.idf[rows]
         if counts:
             values /= np.sqrt(values @ values)
-        refused = self._refuse(text, words, len(counts), language)
-        return _Reading(words, stems, rows, values, refused)
+        return _Weighed(rows, values)
 
     def _refuse(
         self, text: str, words: Sequence[str], known_terms: int, language: str
@@ -114,19 +134,30 @@ class Tagger:
 
     def _probabilities(self, readings: Sequence[_Reading]) -> tuple[Probabilities, Probabilities]:
         """Gives (texts, areas) and (texts, departments), the latter as the rules rank them."""
-        model = self._model
-        scores = np.empty((len(readings), len(model.bias)), dtype=np.float32)
+        scores = self._score([reading.whole for reading in readings])
+        areas = self._area_probabilities(scores)
         for each, reading in enumerate(readings):
-            np.dot(reading.values, model.weights.take(reading.rows, axis=0), out=scores[each])
-        scores += model.bias
-        with np.errstate(over="ignore"):
-            odds = np.exp(-(model.slopes * scores[:, : self._split] + model.offsets))
-        areas = 1 / (1 + odds)
-        evidence = np.float32(model.temperature) * scores[:, self._split :]
+            if reading.passages:
+                by_passage = self._area_probabilities(self._score(reading.passages))
+                np.maximum(areas[each], _WORTH_OF_PASSAGE * by_passage.max(axis=0), out=areas[each])
+        evidence = np.float32(self._model.temperature) * scores[:, self._split :]
         evidence = np.exp(evidence - evidence.max(axis=1, keepdims=True))
         evidence /= evidence.sum(axis=1, keepdims=True)
         ranking = self._ranking.mix(evidence, areas)
         return areas.astype(np.float64).round(4), ranking.astype(np.float64).round(4)
+
+    def _score(self, weighed: Sequence[_Weighed]) -> Floats:
+        scores = np.empty((len(weighed), len(self._model.bias)), dtype=np.float32)
+        for each, one in enumerate(weighed):
+            np.dot(one.values, self._model.weights.take(one.rows, axis=0), out=scores[each])
+        scores += self._model.bias
+        return scores
+
+    def _area_probabilities(self, scores: Floats) -> Floats:
+        logits = self._model.slopes * scores[:, : self._split] + self._model.offsets
+        with np.errstate(over="ignore"):
+            probabilities: Floats = 1 / (1 + np.exp(-logits))
+        return probabilities
 
     def _tagging(
         self,
@@ -174,10 +205,18 @@ class Tagger:
 
     def _contributing_terms(self, reading: _Reading, area: int) -> list[str]:
         """The terms that spoke most for the area, the strongest first."""
-        parts = reading.values * self._model.weights[reading.rows, area]
+        parts = reading.whole.values * self._model.weights[reading.whole.rows, area]
         strongest = (-parts).argsort(kind="stable")[:_LOOKED_AT_FOR_REASONS]
-        rows = reading.rows[strongest[parts[strongest] >= _SMALLEST_CONTRIBUTION]]
+        rows = reading.whole.rows[strongest[parts[strongest] >= _SMALLEST_CONTRIBUTION]]
         return [self._model.terms[row] for row in rows.tolist()]
+
+
+def passages_of(stems: Sequence[str]) -> list[Sequence[str]]:
+    """Overlapping passages of a long text, so that a second issue is not drowned by the first."""
+    if len(stems) <= _PASSAGE * 3 // 2:
+        return []
+    starts = range(0, len(stems) - _PASSAGE // 2, _PASSAGE // 2)
+    return [stems[start : start + _PASSAGE] for start in starts]
 
 
 def _best(probabilities: Probabilities, count: int) -> NDArray[np.int64]:

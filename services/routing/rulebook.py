@@ -55,7 +55,11 @@ class NationRule(_Data):
 
 
 class EvidenceRule(_Data):
-    """From which probability the first of the ranking leads or is copied without an area."""
+    """What the classifier's ranking of departments brings beside the areas.
+
+    Its first leads from `lead_at` on, each of it is copied from `copied_at` on; without any area
+    the hub leads, and only a first from `lead_at` on is copied.
+    """
 
     lead_at: Probability
     copied_at: Probability
@@ -75,8 +79,8 @@ class RankingRule(_Data):
 class Rules(_Data):
     """All rules. `version` goes with every decision.
 
-    `area_leads_at`: from this probability the lead of a tagged area leads on the item too.
-    `most_departments`: a longer list would have readers and no owner.
+    `area_leads_at`: from this probability the lead of a tagged area leads on the item; below it is
+    copied. `most_departments`: a longer list would have readers and no owner.
     """
 
     version: str = Field(min_length=1, max_length=40)

@@ -6,7 +6,7 @@ from datetime import date
 from schemas.departments import HUB, Departments
 from schemas.feedback import Submission
 from schemas.routing import ChosenDepartment, Role
-from schemas.tagging import Abstention, AreaTag, Tagging
+from schemas.tagging import Abstention, AreaTag, DepartmentCandidate, Tagging
 from services.routing.rulebook import Rules
 
 _ABSTENTIONS = {
@@ -23,8 +23,9 @@ def choose_departments(
     """Gives each department at most once, those that lead first, never more than the rules allow.
 
     A department that several rules bring has the role and reason of the strongest: lead over
-    copied, then the earlier in the order below. Where nobody would lead, the hub does. `on` is the
-    day by which closed departments are followed to their successors.
+    copied, then the earlier in the order below. Leads stand in the order of the ranking. Where
+    nobody would lead, the hub does. `on` is the day by which closed departments are followed to
+    their successors.
     """
     brought = [
         *_leads(tagging, rules),
@@ -34,33 +35,65 @@ def choose_departments(
         *_by_ranking(tagging, rules),
         *_copied_by_areas(tagging, rules),
     ]
-    if not any(each.role is Role.LEAD for each in brought):
-        brought.insert(0, _hub(tagging))
-    brought.sort(key=lambda each: each.role is not Role.LEAD)
+    ranked = {each.department: at for at, each in enumerate(tagging.department_candidates)}
+    leads = [each for each in brought if each.role is Role.LEAD] or [_hub(tagging)]
+    leads.sort(key=lambda each: ranked.get(each.department, len(ranked)))
+    copied = [each for each in brought if each.role is Role.COPIED]
     chosen: dict[str, ChosenDepartment] = {}
-    for each in brought:
+    for each in (*leads, *copied):
         code = departments.current(each.department, on)[0].code
-        if code != each.department:
-            each = each.model_copy(update={"department": code})
-        chosen.setdefault(code, each)
+        chosen.setdefault(code, each.model_copy(update={"department": code}))
     return tuple(chosen.values())[: rules.most_departments]
 
 
 def _leads(tagging: Tagging, rules: Rules) -> Iterator[ChosenDepartment]:
-    """Leads of the areas that are likely enough; the first area's in any case."""
-    for place, tag in enumerate(tagging.areas):
-        if place == 0 or tag.probability >= rules.area_leads_at:
+    """Leads of the areas that are likely enough, and the first of a ranking that is sure.
+
+    The first area's lead leads in any case, unless the ranking is surer than the areas.
+    """
+    sure = _sure_of_first(tagging, rules)
+    for at, tag in enumerate(tagging.areas):
+        if tag.probability >= rules.area_leads_at or (at == 0 and sure is None):
             yield _choice(rules.areas[tag.area].lead, Role.LEAD, tag, rules)
+    if sure is not None and tagging.areas:
+        yield _from_ranking(sure, Role.LEAD)
 
 
 def _copied_by_areas(tagging: Tagging, rules: Rules) -> Iterator[ChosenDepartment]:
     """Leads of the areas that are less likely, then whom each area copies."""
-    for tag in tagging.areas[1:]:
+    for tag in tagging.areas:
         if tag.probability < rules.area_leads_at:
             yield _choice(rules.areas[tag.area].lead, Role.COPIED, tag, rules)
     for tag in tagging.areas:
         for code in rules.areas[tag.area].copied:
             yield _choice(code, Role.COPIED, tag, rules)
+
+
+def _sure_of_first(tagging: Tagging, rules: Rules) -> DepartmentCandidate | None:
+    first = next(iter(tagging.department_candidates), None)
+    return first if first and first.probability >= rules.evidence.lead_at else None
+
+
+def _by_ranking(tagging: Tagging, rules: Rules) -> Iterator[ChosenDepartment]:
+    """Others that the ranking finds likely; without an area only the first, if it is sure of it."""
+    if tagging.areas:
+        for candidate in tagging.department_candidates:
+            if candidate.probability >= rules.evidence.copied_at:
+                yield _from_ranking(candidate, Role.COPIED)
+    elif tagging.abstained is Abstention.NO_AREA:
+        sure = _sure_of_first(tagging, rules)
+        if sure is not None:
+            yield _from_ranking(sure, Role.COPIED)
+
+
+def _from_ranking(candidate: DepartmentCandidate, role: Role) -> ChosenDepartment:
+    sure = f"{candidate.probability:.0%} sure"
+    return ChosenDepartment(
+        department=candidate.department,
+        role=role,
+        rule=f"ranking/{role}",
+        because=f"Its wording and areas are like those that this department answers ({sure}).",
+    )
 
 
 def _choice(code: str, role: Role, tag: AreaTag, rules: Rules) -> ChosenDepartment:
@@ -114,17 +147,6 @@ def _by_place(tagging: Tagging, feedback: Submission, rules: Rules) -> Iterator[
         else:
             continue
         yield _copy(nation.copied, f"place/{nation.copied.lower()}/copied", because)
-
-
-def _by_ranking(tagging: Tagging, rules: Rules) -> Iterator[ChosenDepartment]:
-    """The first of the ranking, copied where the areas may have missed it."""
-    if tagging.abstained not in (None, Abstention.NO_AREA) or not tagging.department_candidates:
-        return
-    first = tagging.department_candidates[0]
-    if first.probability >= rules.evidence.copied_at:
-        sure = f"{first.probability:.0%} sure"
-        because = f"Its wording is like matters that this department answers ({sure})."
-        yield _copy(first.department, "evidence/copied", because)
 
 
 def _hub(tagging: Tagging) -> ChosenDepartment:

@@ -21,4 +21,4 @@ class Recipe:
     keywords_together: int = 8
     keyword_rounds: int = 6
     threshold_prior: float = 12.0
-    first_at_share: float = 0.6
+    first_at_share: float = 0.75

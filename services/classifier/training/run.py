@@ -8,6 +8,7 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 import numpy as np
+import sklearn
 
 from schemas.departments import Departments
 from schemas.feedback import Kind, Submission
@@ -169,6 +170,7 @@ class Training:
         return {
             "recipe": {name: getattr(self.recipe, name) for name in self.recipe.__slots__},
             "rules_version": self.rules.version,
+            "made_with": {"numpy": np.__version__, "scikit-learn": sklearn.__version__},
             "training_data": dict(self.corpus.sources),
             "development_data": "petitions: thresholds and scores only, never fitted",
             "credit": list(CREDIT),
