@@ -112,8 +112,9 @@ class Pipeline:
         kafka_servers: str,
         mongo_url: str,
         folder: Path,
+        *,
         services: Sequence[str] = SERVICES,
-        **settings: object,
+        **settings: Any,
     ) -> None:
         name = uuid.uuid4().hex[:8]
         self.kafka_servers = kafka_servers

@@ -77,7 +77,7 @@ class Bench:
         return topic
 
     def _pipeline(self, *services: str) -> Pipeline:
-        limits = {"rate_items_per_second": 1e9, "rate_burst_items": 10**9}
+        limits: dict[str, float] = {"rate_items_per_second": 1e9, "rate_burst_items": 10**9}
         return Pipeline(
             self._servers, self._mongo_url, self._folder, services or SERVICES, **limits
         )

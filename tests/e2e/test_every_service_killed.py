@@ -1,48 +1,18 @@
 """`kill -9` of each service while events flow: nothing accepted is lost, nothing is doubled."""
 
 import asyncio
-import json
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 import pytest
 
+from tests.e2e.load import send_all, submissions
 from tests.ledger import Ledger
-from tests.pipeline import ROOT, SERVICES, Pipeline
+from tests.pipeline import SERVICES, Pipeline
 from tests.waiting import until
 
 EVENTS = 20_000
-BATCH = 250
 KILLS = 3
-SENDERS = 3
-
-SAMPLES = ROOT / "deploy" / "samples" / "observations.jsonl"
-
-
-def submissions(total: int) -> list[dict[str, Any]]:
-    """Observations in the voice of the samples, each with its own key and text."""
-    texts = [json.loads(line)["text"][:600] for line in SAMPLES.read_text().splitlines()]
-    return [
-        {
-            "kind": "observation",
-            "text": f"{texts[number % len(texts)]} Case {number}.",
-            "idempotency_key": f"key-{number}",
-        }
-        for number in range(total)
-    ]
-
-
-async def send_all(pipeline: Pipeline, ledger: Ledger, items: list[dict[str, Any]]) -> None:
-    batches = [items[start : start + BATCH] for start in range(0, len(items), BATCH)]
-    left = iter(batches)
-    async with pipeline.http("intake", pipeline.charity_key) as client:
-
-        async def sender() -> None:
-            for batch in left:
-                ledger.accepted |= await pipeline.submit_batch(client, batch)
-
-        await asyncio.gather(*[sender() for _ in range(SENDERS)])
 
 
 def _has(ledger: Ledger, enough: int) -> bool:
