@@ -3,6 +3,7 @@
 import asyncio
 import json
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from http import HTTPStatus
 from time import monotonic
@@ -23,6 +24,7 @@ from services.runtime.health import Health
 from services.runtime.metrics import Metrics
 
 _MAX_ERRORS = 20
+_MAX_DISCARDED_BYTES = 33_554_432
 
 Model = TypeVar("Model", bound=BaseModel)
 
@@ -78,6 +80,7 @@ async def read_body(request: Request, limit: int, seconds: float = 10.0) -> byte
     """
     declared = request.headers.get("content-length", "")
     if declared.isdigit() and int(declared) > limit:
+        await _discard(request, seconds)
         raise _too_large(limit)
     if request.headers.get("content-encoding", "identity") != "identity":
         raise Problem(
@@ -92,6 +95,7 @@ async def read_body(request: Request, limit: int, seconds: float = 10.0) -> byte
                 parts.append(part)
                 left -= len(part)
                 if left < 0:
+                    await _discard(request, seconds)
                     raise _too_large(limit)
     except TimeoutError:
         raise _too_slow(seconds) from None
@@ -104,6 +108,16 @@ async def _read_part(request: Request) -> tuple[bytes, bool]:
     if message["type"] == "http.disconnect":
         raise ClientDisconnect
     return message.get("body", b""), message.get("more_body", False)
+
+
+async def _discard(request: Request, seconds: float) -> None:
+    """Lets a client finish, within reason: closed while it sends, it would not read the answer."""
+    read, more = 0, True
+    with suppress(TimeoutError):
+        async with asyncio.timeout(seconds):
+            while more and read < _MAX_DISCARDED_BYTES:
+                part, more = await _read_part(request)
+                read += len(part)
 
 
 def _too_slow(seconds: float) -> Problem:
