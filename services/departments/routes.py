@@ -137,17 +137,8 @@ class QueueRoutes:
             raise Problem(
                 415, "Content type not supported", "Send JSON with Content-Type: application/json."
             )
-        seconds = self._settings.body_seconds
-        try:
-            async with asyncio.timeout(seconds):
-                body = await read_body(request, self._settings.max_body_bytes)
-        except TimeoutError:
-            raise Problem(
-                408,
-                "Body too slow",
-                f"A body has to arrive within {seconds:g} seconds.",
-                headers={"Connection": "close"},
-            ) from None
+        settings = self._settings
+        body = await read_body(request, settings.max_body_bytes, settings.body_seconds)
         return parse_body(body or b"{}", model)
 
 
