@@ -79,7 +79,11 @@ class Bench:
     def _pipeline(self, *services: str) -> Pipeline:
         limits: dict[str, float] = {"rate_items_per_second": 1e9, "rate_burst_items": 10**9}
         return Pipeline(
-            self._servers, self._mongo_url, self._folder, services or SERVICES, **limits
+            self._servers,
+            self._mongo_url,
+            self._folder,
+            services=services or SERVICES,
+            **limits,
         )
 
 
