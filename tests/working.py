@@ -1,14 +1,13 @@
 """The departments service for tests: the whole of it on a real server, with queues to work."""
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator, Iterable
+from collections.abc import AsyncIterator, Iterable
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
 import httpx
-import uvicorn
 from aiokafka import AIOKafkaProducer
 from pydantic import SecretStr
 
@@ -46,7 +45,6 @@ class Departments:
     database: Database
     process: Process
     settings: DepartmentsSettings
-    server: uvicorn.Server
     queues: MongoQueueStore
     clients: AsyncExitStack
 
@@ -148,37 +146,11 @@ async def running_departments(
     await mongo_store.ensure_indexes(database, timedelta(days=90))
     await stream_store.ensure_indexes(database, timedelta(days=30))
     process = Process("departments", "test")
-    async with served(build_app(settings, process), settings.http_port) as server:
+    async with served(build_app(settings, process), settings.http_port):
         await until(lambda: process.health.readiness()[0], "the service to be ready")
         url = f"http://127.0.0.1:{settings.http_port}"
         queues = MongoQueueStore(database)
         async with AsyncExitStack() as clients:
-            yield Departments(url, database, process, settings, server, queues, clients)
+            yield Departments(url, database, process, settings, queues, clients)
         process.stopping.set()
     client.close()
-
-
-@dataclass(frozen=True)
-class Frame:
-    """One dispatched Server-Sent Event."""
-
-    event: str
-    data: str
-    id: str
-
-
-async def frames(response: httpx.Response) -> AsyncGenerator[Frame, None]:
-    """Reads a stream as browsers do: a block without data only moves the last event id."""
-    event, last_id = "", ""
-    data: list[str] = []
-    async for line in response.aiter_lines():
-        if not line:
-            if data:
-                yield Frame(event or "message", "\n".join(data), last_id)
-            event, data = "", []
-        elif line.startswith("id: "):
-            last_id = line.removeprefix("id: ")
-        elif line.startswith("event: "):
-            event = line.removeprefix("event: ")
-        elif line.startswith("data: "):
-            data.append(line.removeprefix("data: "))
