@@ -1,11 +1,10 @@
 """Decides the ranking of departments from a text's wording and the areas that it is about."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
-from schemas.tagging import DepartmentCandidate
 from services.routing.rulebook import Rules
 
 Floats = NDArray[np.float32]
@@ -41,22 +40,3 @@ def _shares(departments: tuple[str, ...], areas: Sequence[str], rules: Rules) ->
                 weight = 1.0 if code == rule.lead else rules.ranking.copied_share
                 shares[row, column[code]] = weight
     return shares
-
-
-def rank_departments(
-    evidence: Mapping[str, float], areas: Mapping[str, float], rules: Rules, best: int = 5
-) -> tuple[DepartmentCandidate, ...]:
-    """Ranks the departments of one text; the same figures as `Ranking.mix`, best first.
-
-    `evidence` gives the probability of each department from the wording, `areas` that of each area.
-    """
-    ranking = Ranking(tuple(evidence), tuple(areas), rules)
-    mixed = ranking.mix(
-        np.array([list(evidence.values())], dtype=np.float32),
-        np.array([list(areas.values())], dtype=np.float32),
-    )[0]
-    order = sorted(range(len(mixed)), key=lambda at: (-mixed[at], ranking.departments[at]))
-    return tuple(
-        DepartmentCandidate(department=ranking.departments[at], probability=min(1.0, mixed[at]))
-        for at in order[:best]
-    )
