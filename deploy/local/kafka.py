@@ -45,9 +45,7 @@ class KafkaServer(Server):
         return [*self._java_command(), "kafka.Kafka", properties]
 
     def _ready(self) -> bool:
-        # own thread: the caller may be inside a running event loop
-        with ThreadPoolExecutor(max_workers=1) as thread:
-            return self._listening() and thread.submit(asyncio.run, _answers(self.servers)).result()
+        return answers(self._port)
 
     def _java_command(self) -> list[str]:
         return [
@@ -112,15 +110,19 @@ class KafkaServer(Server):
             printed = (answer.stdout + answer.stderr).strip()
             raise CannotStart(f"Kafka could not format {self._home / 'data'}: {printed[-1500:]}")
 
-    def _listening(self) -> bool:
-        try:
-            socket.create_connection((HOST, self._port), timeout=1).close()
-        except OSError:
-            return False
-        return True
+
+def answers(port: int) -> bool:
+    """Whether the broker on this port tells a client of itself."""
+    try:
+        socket.create_connection((HOST, port), timeout=1).close()
+    except OSError:
+        return False
+    # own thread: the caller may be inside a running event loop
+    with ThreadPoolExecutor(max_workers=1) as thread:
+        return thread.submit(asyncio.run, _has_brokers(f"{HOST}:{port}")).result()
 
 
-async def _answers(servers: str) -> bool:
+async def _has_brokers(servers: str) -> bool:
     admin = AIOKafkaAdminClient(bootstrap_servers=servers, request_timeout_ms=5000)
     try:
         await admin.start()
