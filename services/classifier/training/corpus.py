@@ -3,7 +3,7 @@
 import gzip
 import hashlib
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -50,6 +50,16 @@ class Petition:
     areas: tuple[str, ...] = ()
     acceptable: tuple[str, ...] = ()
     primary: str | None = None
+
+
+def joined_petitions(petitions: Sequence[Petition]) -> Petition:
+    """One long text with the issues of all."""
+    return Petition(
+        text="\n\n".join(each.text for each in petitions),
+        departments=tuple(code for each in petitions for code in each.departments),
+        areas=tuple({area: None for each in petitions for area in each.areas}),
+        acceptable=tuple({area: None for each in petitions for area in each.acceptable}),
+    )
 
 
 @dataclass(frozen=True, slots=True)

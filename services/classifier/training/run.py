@@ -18,7 +18,7 @@ from schemas.tagging import Tagging
 from services.classifier.model import Model, load_model, save_model
 from services.classifier.tagging import Tagger
 from services.classifier.training.calibration import Calibration, calibrate, choose_thresholds
-from services.classifier.training.corpus import Corpus, Question
+from services.classifier.training.corpus import Corpus, Question, joined_petitions
 from services.classifier.training.fitting import (
     Examples,
     Fit,
@@ -144,12 +144,23 @@ class Training:
             "petitions_areas": score_areas(
                 [taggings[at] for at in labelled], [petitions[at] for at in labelled]
             ),
+            "three_petitions_joined_areas": self._score_joined(model, 3),
             "petitions_routing": score_chosen(
                 [got for got, _ in chosen],
                 [led for _, led in chosen],
                 [petitions[at] for at in served],
             ),
         }
+
+    def _score_joined(self, model: Model, together: int) -> dict[str, Any]:
+        """Scores the tagged areas of long texts with several issues: labelled petitions, joined."""
+        labelled = [each for each in self.corpus.petitions if each.areas]
+        joined = [
+            joined_petitions(labelled[start : start + together])
+            for start in range(0, len(labelled), together)
+        ]
+        scores = score_areas(self._tagger(model).tag_many([each.text for each in joined]), joined)
+        return {name: scores[name] for name in ("texts", "micro_f1", "micro_f1_fair")}
 
     def _serves(self, codes: Sequence[str]) -> bool:
         return any(code in self.departments for code in codes)
