@@ -15,7 +15,7 @@ from services.runtime.mongo import connect
 from services.runtime.process import collect_garbage_seldom
 from services.runtime.settings import MongoSettings
 from tests import infra
-from tests.benchmarks import consume, driver, publish, route, submit
+from tests.benchmarks import consume, driver, publish, queues, route, submit
 from tests.benchmarks.compare import Row, print_rows
 from tests.delivery import Topic
 from tests.pipeline import SERVICES, Pipeline
@@ -40,6 +40,7 @@ class Bench:
             "P2": self._publish,
             "P3": self._route,
             "P5": self._submit,
+            "P7": self._queues,
             "P12": self._latency,
             "D1": self._driver,
         }
@@ -63,6 +64,9 @@ class Bench:
     async def _submit(self) -> list[Row]:
         async with self._pipeline("intake") as pipeline:
             return await submit.measure_submissions(pipeline)
+
+    async def _queues(self) -> list[Row]:
+        return await queues.measure(self._client)
 
     async def _latency(self) -> list[Row]:
         async with self._pipeline() as pipeline:
