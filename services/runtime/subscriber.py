@@ -1,27 +1,24 @@
 """Runs the consume contract on FastStream: batches in, commit or rewind out, pauses in between."""
 
 import asyncio
-import logging
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
-from dataclasses import replace
 from functools import wraps
 from time import monotonic
 from typing import Any
 
 import structlog
-from aiokafka import AIOKafkaConsumer, ConsumerRecord
-from aiokafka.errors import IllegalStateError, KafkaError
-from faststream import AckPolicy
+from aiokafka import AIOKafkaConsumer
+from aiokafka.errors import IllegalStateError
 from faststream.exceptions import NackMessage
 from faststream.kafka import KafkaBroker, KafkaMessage
 from faststream.kafka.subscriber.usecase import BatchSubscriber
-from faststream.security import BaseSecurity, SASLPlaintext, SASLScram256, SASLScram512
 
+from services.runtime.broker import build_broker
 from services.runtime.consume import Contract, FuseOpen, RetryLimits, Subscription
 from services.runtime.errors import Unavailable, describe
 from services.runtime.fuse import Fuse, FuseLimits
-from services.runtime.kafka import Producer, tls_context
+from services.runtime.kafka import Producer
 from services.runtime.process import Process
 from services.runtime.settings import KafkaSettings
 
@@ -29,6 +26,7 @@ _FIRST_PAUSE_SECONDS = 0.5
 _LONGEST_PAUSE_SECONDS = 15.0
 _CONNECT_PAUSE_SECONDS = 1.0
 _LAG_SECONDS = 1.0
+_STOP_SECONDS = 3.0
 
 log = structlog.get_logger(__name__)
 
@@ -63,6 +61,7 @@ class Subscriber:
             version=process.version,
         )
         self._progress = process.health.watch(self.part, settings.max_poll_interval_ms / 1000)
+        process.metrics.fuse_open.labels(self._topic, self._group).set(0)
         self._settings = settings
         self._drain_seconds = drain_seconds
         self._pause_seconds = 0.0
@@ -82,57 +81,43 @@ class Subscriber:
             with suppress(asyncio.CancelledError):
                 await self._task
         if self._broker is not None:
-            await self._broker.stop()
+            await self._stop(self._broker, self._drain_seconds + _STOP_SECONDS)
 
     async def _connect(self) -> None:
         """Starts consuming, however long Kafka is away."""
         while True:
-            broker = self._build_broker()
+            self._broker = broker = build_broker(
+                self._topic,
+                self._group,
+                self._receive,
+                self._settings,
+                self._process.name,
+                self._drain_seconds,
+            )
             try:
                 await broker.start()
-            except (KafkaError, OSError) as error:
-                self._process.health.not_ready(self.part, f"Kafka: {describe(error)}")
+            except Exception as error:  # noqa: BLE001 - whatever it is, consuming must begin some time
+                reason = f"Kafka: {describe(error)}"
+                self._process.health.not_ready(self.part, reason)
+                log.warning(
+                    "cannot consume yet", action="consume", topic=self._topic, reason=reason
+                )
+                await self._stop(broker, _STOP_SECONDS)
                 self._progress.mark()
-                with suppress(Exception):
-                    await broker.stop()
                 await asyncio.sleep(_CONNECT_PAUSE_SECONDS)
                 continue
-            self._broker = broker
             self._watch_polls(broker)
             self._process.health.ready(self.part)
             log.info("consuming", action="consume", topic=self._topic, group=self._group)
             return
 
-    def _build_broker(self) -> KafkaBroker:
-        settings = self._settings
-        broker = KafkaBroker(
-            settings.kafka_servers.split(","),
-            security=_security(settings),
-            client_id=self._process.name,
-            consumer_only=True,
-            allow_auto_create_topics=False,
-            ack_policy=AckPolicy.NACK_ON_ERROR,
-            graceful_timeout=self._drain_seconds,
-            parser=_parse,
-            decoder=_keep_whole,
-            apply_types=False,
-            logger=logging.getLogger("faststream"),
-            log_level=logging.DEBUG,
-        )
-        subscriber = broker.subscriber(
-            self._topic,
-            group_id=self._group,
-            group_instance_id=settings.group_instance_id,
-            batch=True,
-            no_reply=True,
-            max_records=settings.max_records,
-            batch_timeout_ms=settings.batch_timeout_ms,
-            fetch_max_wait_ms=100,
-            auto_offset_reset="earliest",
-            max_poll_interval_ms=settings.max_poll_interval_ms,
-        )
-        subscriber(self._receive)
-        return broker
+    async def _stop(self, broker: KafkaBroker, seconds: float) -> None:
+        """Stops a broker; without Kafka that would take for ever."""
+        try:
+            async with asyncio.timeout(seconds):
+                await broker.stop()
+        except Exception as error:  # noqa: BLE001 - it is being given up
+            log.warning("consumer left behind", action="stop", reason=describe(error))
 
     def _watch_polls(self, broker: KafkaBroker) -> None:
         """Marks progress at each completed poll: an idle topic is no reason to look dead."""
@@ -149,6 +134,8 @@ class Subscriber:
         async def poll(**arguments: Any) -> Any:
             records = await getmany(**arguments)
             self._progress.mark()
+            if not records and not self._closed:
+                self._process.health.ready(self.part)
             if monotonic() - self._lag_at >= _LAG_SECONDS:
                 self._lag_at = monotonic()
                 await self._measure_lag(consumer)
@@ -185,7 +172,9 @@ class Subscriber:
             log.exception("batch failed", action="consume", topic=self._topic, group=self._group)
             self._rewind(consumer, Unavailable(describe(error)), len(records))
             raise NackMessage from None
-        self._pause_seconds = 0.0
+        if self._pause_seconds:
+            self._pause_seconds = 0.0
+            self._process.health.ready(self.part)
 
     def _rewind(self, consumer: AIOKafkaConsumer, error: Unavailable, records: int) -> None:
         metrics, labels = self._process.metrics, (self._topic, self._group)
@@ -218,36 +207,5 @@ class Subscriber:
     def _resume(self, consumer: AIOKafkaConsumer) -> None:
         """Reads on: the next batch is the probe."""
         self._closed = False
-        consumer.resume(*consumer.paused())
-        self._process.health.ready(self.part)
-
-
-async def _parse(records: tuple[ConsumerRecord, ...], original: Callable[..., Any]) -> KafkaMessage:
-    """Calls FastStream's parser without the headers: one that is not UTF-8 would lose the batch,
-    and one named `reply_to` would make a stranger's record publish.
-    """
-    bare = tuple(replace(each, headers=()) if each.headers else each for each in records)
-    message: KafkaMessage = await original(bare)
-    message.raw_message = records
-    return message
-
-
-async def _keep_whole(message: KafkaMessage) -> KafkaMessage:
-    """The decoder: the contract decodes each record by itself."""
-    return message
-
-
-def _security(settings: KafkaSettings) -> BaseSecurity | None:
-    """The connection's security as FastStream wants it."""
-    context = tls_context(settings)
-    if not settings.kafka_security_protocol.startswith("SASL_"):
-        return BaseSecurity(ssl_context=context) if context else None
-    assert settings.kafka_username is not None
-    assert settings.kafka_password is not None
-    kinds = {"PLAIN": SASLPlaintext, "SCRAM-SHA-256": SASLScram256, "SCRAM-SHA-512": SASLScram512}
-    return kinds[settings.kafka_sasl_mechanism](
-        settings.kafka_username,
-        settings.kafka_password.get_secret_value(),
-        ssl_context=context,
-        use_ssl=context is not None,
-    )
+        with suppress(IllegalStateError):  # a rebalance took a partition meanwhile
+            consumer.resume(*consumer.paused())

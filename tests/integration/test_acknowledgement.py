@@ -71,5 +71,5 @@ async def test_a_batch_cut_off_by_shutdown_is_read_again(topic: Topic) -> None:
         handled.extend(event.subject for event in events)
 
     async with topic.subscribed(handle):
-        await until(lambda: len(handled) >= 10, "the batch again")
+        await until(lambda: len(handled) >= 10, "the batch again", 40)
     assert sorted(handled) == sorted(feedback_id(n) for n in range(10))
