@@ -1,30 +1,30 @@
-"""Intake for tests: the whole of it on a real server, or its API on stores in memory."""
+"""Intake for tests: a process on real servers, or its API on stores in memory."""
 
-import asyncio
 import secrets
-from collections.abc import AsyncIterator, Iterator, Sequence
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import httpx
-import uvicorn
+from aiokafka import AIOKafkaConsumer
 from fastapi import FastAPI
-from pydantic import SecretStr
 from starlette.types import ASGIApp
 
-from deploy.provision import ProvisionSettings, provision_topics
+from schemas.codec import decode
 from schemas.departments import load_departments
+from schemas.envelope import FeedbackReceived
 from schemas.policy_areas import load_policy_areas
-from schemas.topics import PROGRESSED, RECEIVED, ROUTED
+from schemas.topics import RECEIVED
 from services.accounts.authentication import Authenticator
 from services.accounts.issuing import issue_key
-from services.accounts.key_store import KeyStore, MemoryKeyStore, MongoKeyStore
+from services.accounts.key_store import KeyStore, MemoryKeyStore
 from services.accounts.keys import Role
-from services.intake import receipt_store, tracking_store
+from services.intake import receipt_store
 from services.intake.acceptance import Acceptance
-from services.intake.app import build_api, build_app, draw_id, draw_reference, now
+from services.intake.app import build_api, draw_id, draw_reference, now
 from services.intake.memory_receipt_store import MemoryReceiptStore
 from services.intake.publisher import Publisher
 from services.intake.receipts import Receipts
@@ -32,9 +32,8 @@ from services.intake.routes import SubmissionRoutes, TrackingRoutes
 from services.intake.settings import IntakeSettings
 from services.intake.tracking_store import MemoryTrackingStore
 from services.runtime.kafka import Record
-from services.runtime.mongo import Database, connect
 from services.runtime.process import Process
-from tests.infra import free_port
+from tests.pipeline import Pipeline, Service
 from tests.waiting import until
 
 OBSERVATION = {"kind": "observation", "text": "Three families wait nine weeks for a visit."}
@@ -56,29 +55,17 @@ async def issue(
     return key.text()
 
 
-class _Server(uvicorn.Server):
-    """Leaves signals to the test runner."""
+class IntakeProcess:
+    """Intake alone as a child process: what a test of outages stops and starts around it."""
 
-    @contextmanager
-    def capture_signals(self) -> Iterator[None]:
-        yield
+    def __init__(self, pipeline: Pipeline, client: httpx.AsyncClient) -> None:
+        self.pipeline = pipeline
+        self.client = client
 
-
-@dataclass
-class Intake:
-    """A running intake: where it is, whose keys it knows, and what is behind it."""
-
-    url: str
-    database: Database
-    process: Process
-    settings: IntakeSettings
-    key: str
-    client: httpx.AsyncClient
-    server: uvicorn.Server
-
-    async def issue(self, role: Role, subject: str) -> str:
-        """A key for somebody else."""
-        return await issue(MongoKeyStore(self.database), role, subject)
+    @property
+    def service(self) -> Service:
+        """The process, to stop and start."""
+        return self.pipeline.services["intake"]
 
     async def submit(self, body: Any = None, **headers: str) -> httpx.Response:
         """Submits one observation; headers by name with underscores."""
@@ -87,71 +74,44 @@ class Intake:
 
     async def receipts(self) -> list[dict[str, Any]]:
         """Every receipt in the database."""
-        return await self.database[receipt_store.COLLECTION].find().to_list(None)
+        return await self.pipeline.database[receipt_store.COLLECTION].find().to_list(None)
 
     async def unpublished(self) -> int:
         """How many receipts wait in the outbox."""
         return sum(each["published_at"] is None for each in await self.receipts())
 
-
-@asynccontextmanager
-async def running_intake(
-    kafka_servers: str,
-    mongo_url: str,
-    mongo_database: str,
-    topic_prefix: str,
-    *,
-    topics: bool = True,
-    **changes: Any,
-) -> AsyncIterator[Intake]:
-    """The whole service on a port of its own; drained at the end as by SIGTERM."""
-    fields: dict[str, Any] = {
-        "kafka_servers": kafka_servers,
-        "mongo_url": SecretStr(mongo_url),
-        "mongo_database": mongo_database,
-        "topic_prefix": topic_prefix,
-        "http_port": free_port(),
-        "relay_seconds": 0.2,
-        "relay_after_seconds": 2.0,
-    }
-    settings = IntakeSettings(**(fields | changes))
-    if topics:
-        provisioning = ProvisionSettings(kafka_servers=kafka_servers, topic_prefix=topic_prefix)
-        await provision_topics(provisioning, [RECEIVED, ROUTED, PROGRESSED])
-    client, database = connect(settings)
-    for store in (receipt_store, tracking_store):
-        await store.ensure_indexes(database, timedelta(days=90))
-    key = await issue(MongoKeyStore(database))
-    process = Process("intake", "test")
-    async with served(build_app(settings, process), settings.http_port) as server:
-        url = f"http://127.0.0.1:{settings.http_port}"
-        headers = {"authorization": f"Bearer {key}"}
-        async with httpx.AsyncClient(base_url=url, headers=headers, timeout=30) as http:
-            yield Intake(url, database, process, settings, key, http, server)
-        process.stopping.set()
-    client.close()
-
-
-@asynccontextmanager
-async def served(app: ASGIApp, port: int) -> AsyncIterator[uvicorn.Server]:
-    """An app on a real server in this event loop."""
-    server = _Server(
-        uvicorn.Config(
-            app,
-            port=port,
-            log_config=None,
-            access_log=False,
-            http="httptools",
-            timeout_graceful_shutdown=5,
+    async def published(self, count: int) -> list[FeedbackReceived]:
+        """Reads the topic until `count` different feedbacks are there; repeats included."""
+        consumer = AIOKafkaConsumer(
+            self.pipeline.topic_prefix + RECEIVED.name,
+            bootstrap_servers=self.pipeline.kafka_servers,
+            auto_offset_reset="earliest",
         )
-    )
-    task = asyncio.create_task(server.serve())
-    try:
-        await until(lambda: server.started or task.done(), "intake to start")
-        yield server
-    finally:
-        server.should_exit = True
-        await task
+        events: list[FeedbackReceived] = []
+
+        async def read() -> bool:
+            for records in (await consumer.getmany(timeout_ms=200)).values():
+                events.extend(decode(each.value, FeedbackReceived) for each in records)
+            return len({each.subject for each in events}) >= count
+
+        async with consumer:
+            await until(read, f"{count} feedbacks on the topic", 60)
+        return events
+
+
+@asynccontextmanager
+async def intake_process(
+    kafka_servers: str, mongo_url: str, folder: Path, **settings: Any
+) -> AsyncIterator[IntakeProcess]:
+    """Starts it; at the end both servers have to be there again."""
+    quick = {"relay_seconds": 0.2, "relay_after_seconds": 2.0}
+    async with (
+        Pipeline(
+            kafka_servers, mongo_url, folder, services=("intake",), **(quick | settings)
+        ) as pipeline,
+        pipeline.http("intake", pipeline.charity_key) as client,
+    ):
+        yield IntakeProcess(pipeline, client)
 
 
 @dataclass

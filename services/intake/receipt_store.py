@@ -108,7 +108,7 @@ class MongoReceiptStore:
     async def release(self, ids: Sequence[str]) -> None:
         """Removes the claims."""
         with database_errors():
-            await self._marks.update_many(
+            await self._receipts.update_many(
                 {"_id": {"$in": list(ids)}} | _UNPUBLISHED,
                 {"$unset": {"claim": "", "claimed_until": ""}},
             )

@@ -1,0 +1,158 @@
+"""One suite for both stores of receipts: the real collection and its twin in memory."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from itertools import chain, count
+
+import pytest
+from pydantic import SecretStr
+
+from schemas.feedback import Organisation, Submission
+from services.intake import receipt_store
+from services.intake.idempotency import fingerprint
+from services.intake.memory_receipt_store import MemoryReceiptStore
+from services.intake.receipt_store import Insertion, MongoReceiptStore, ReceiptStore
+from services.intake.receipts import Receipts, Verdict
+from services.intake.submissions import Draft, Receipt, write_reference
+from services.runtime.mongo import connect
+from services.runtime.settings import MongoSettings
+from tests.builders import feedback_id, reference
+from tests.waiting import until
+
+LEASE = timedelta(seconds=30)
+AT_ONCE = timedelta()
+
+
+@pytest.fixture(params=["mongo", "memory"])
+async def store(request: pytest.FixtureRequest) -> AsyncIterator[ReceiptStore]:
+    if request.param == "memory":
+        yield MemoryReceiptStore()
+        return
+    url: str = request.getfixturevalue("mongo_url")
+    name: str = request.getfixturevalue("mongo_database")
+    client, database = connect(
+        MongoSettings(mongo_url=SecretStr(url), mongo_database=name, mongo_timeout_seconds=20)
+    )
+    await receipt_store.ensure_indexes(database, timedelta(days=90))
+    await receipt_store.ensure_indexes(database, timedelta(days=90))  # safe to repeat
+    yield MongoReceiptStore(database)
+    client.close()
+
+
+def receipt(number: int, age_seconds: float = 0.0) -> Receipt:
+    now = datetime.now(UTC).replace(microsecond=0)
+    accepted_at = now - timedelta(seconds=age_seconds)
+    return Receipt(
+        feedback_id(number), reference(number), "org-1", b"\x00" * 32, b"{}", accepted_at
+    )
+
+
+def ids(receipts: list[Receipt]) -> set[str]:
+    return {each.id for each in receipts}
+
+
+async def mark_published(store: ReceiptStore, identity: str, left: int) -> None:
+    """Marks, and waits until a majority has the mark: it is written without waiting."""
+    await store.mark_published([identity])
+
+    async def marked() -> bool:
+        return (await store.backlog()).receipts == left
+
+    await until(marked, "the mark")
+
+
+async def test_a_receipt_is_kept_once(store: ReceiptStore) -> None:
+    one = receipt(1)
+    assert list(await store.insert([one])) == [Insertion.DONE]
+    again = replace(one, reference=reference(2), fingerprint=b"other")
+    assert list(await store.insert([again])) == [Insertion.ID_TAKEN]
+    assert await store.find([one.id, feedback_id(9)]) == {one.id: replace(one, event=b"")}
+
+
+async def test_a_taken_reference_is_told_apart_from_a_taken_id(store: ReceiptStore) -> None:
+    await store.insert([receipt(1)])
+    batch = [receipt(2), replace(receipt(3), reference=reference(1)), receipt(1), receipt(4)]
+    assert list(await store.insert(batch)) == [
+        Insertion.DONE,
+        Insertion.REFERENCE_TAKEN,
+        Insertion.ID_TAKEN,
+        Insertion.DONE,
+    ]
+    kept = await store.find([feedback_id(number) for number in range(1, 5)])
+    assert set(kept) == {feedback_id(1), feedback_id(2), feedback_id(4)}
+
+
+async def test_two_with_one_id_in_one_write_leave_one(store: ReceiptStore) -> None:
+    twins = [receipt(1), replace(receipt(1), reference=reference(2))]
+    assert list(await store.insert(twins)) == [Insertion.DONE, Insertion.ID_TAKEN]
+
+
+async def test_claims_take_the_oldest_unpublished_and_old_enough(store: ReceiptStore) -> None:
+    await store.insert([receipt(number, age_seconds=60 - number) for number in range(5)])
+    await store.insert([receipt(9)])
+    await mark_published(store, feedback_id(0), left=5)
+    claimed = await store.claim(2, timedelta(seconds=10), LEASE)
+    assert ids(claimed) == {feedback_id(1), feedback_id(2)}
+    assert all(each.event == b"{}" for each in claimed)
+    rest = await store.claim(100, timedelta(seconds=10), LEASE)
+    assert ids(rest) == {feedback_id(3), feedback_id(4)}
+    assert await store.claim(100, timedelta(seconds=10), LEASE) == []
+
+
+async def test_a_claim_ends_with_its_lease_or_when_it_is_given_back(store: ReceiptStore) -> None:
+    await store.insert([receipt(number, age_seconds=10) for number in range(2)])
+    assert len(await store.claim(10, AT_ONCE, timedelta())) == 2
+    assert len(await store.claim(10, AT_ONCE, LEASE)) == 2
+    await store.release([feedback_id(1)])
+    assert ids(await store.claim(10, AT_ONCE, LEASE)) == {feedback_id(1)}
+
+
+async def test_claimers_at_once_never_share_a_receipt(store: ReceiptStore) -> None:
+    await store.insert([receipt(number, age_seconds=10) for number in range(200)])
+    claims = await asyncio.gather(*[store.claim(50, AT_ONCE, LEASE) for _ in range(8)])
+    claimed = [each.id for claim in claims for each in claim]
+    assert len(claimed) == len(set(claimed))
+
+
+async def test_the_backlog_is_counted_and_dated(store: ReceiptStore) -> None:
+    assert (await store.backlog()).receipts == 0
+    receipts = [receipt(number, age_seconds=100 - number) for number in range(10)]
+    await store.insert(receipts)
+    await mark_published(store, feedback_id(0), left=9)
+    backlog = await store.backlog()
+    assert (backlog.receipts, backlog.oldest_at) == (9, receipts[1].accepted_at)
+
+
+async def test_a_drawn_reference_that_is_taken_is_drawn_again(store: ReceiptStore) -> None:
+    numbers = chain([7] * 4, count(100))
+    receipts = Receipts(store, lambda: write_reference(next(numbers)))
+    body = Submission.model_validate({"kind": "observation", "text": "Nine weeks."})
+    organisation = Organisation(id="org-1", name="Advice Shed")
+    drafts = [
+        Draft(feedback_id(n), organisation, body, fingerprint(body), datetime.now(UTC))
+        for n in range(12)
+    ]
+    outcomes = [*await receipts.record(drafts[:1]), *await receipts.record(drafts[1:2])]
+    for outcome in await asyncio.gather(*[receipts.record([each]) for each in drafts[2:]]):
+        outcomes += outcome
+    assert {each.verdict for each in outcomes} == {Verdict.NEW}
+    assert len({each.receipt.reference for each in outcomes}) == 12
+    kept = await store.claim(100, AT_ONCE, LEASE)
+    assert all(f'"reference":"{each.reference}"'.encode() in each.event for each in kept)
+
+
+async def test_unpublished_receipts_never_expire_and_published_ones_do(
+    mongo_url: str, mongo_database: str
+) -> None:
+    client, database = connect(
+        MongoSettings(mongo_url=SecretStr(mongo_url), mongo_database=mongo_database)
+    )
+    await receipt_store.ensure_indexes(database, timedelta(days=90))
+    indexes = await database[receipt_store.COLLECTION].index_information()
+    client.close()
+    [expiring] = [each for each in indexes.values() if "expireAfterSeconds" in each]
+    assert expiring["key"] == [("published_at", 1)]
+    assert expiring["expireAfterSeconds"] == 90 * 86_400
+    assert indexes["reference_1"]["unique"]
