@@ -1,15 +1,18 @@
 """The departments service for tests: the whole of it on a real server, with queues to work."""
 
 import asyncio
-from collections.abc import AsyncIterator, Iterable
-from contextlib import AsyncExitStack, asynccontextmanager
+import secrets
+from collections.abc import AsyncIterator, Iterable, Iterator
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import httpx
+import uvicorn
 from aiokafka import AIOKafkaProducer
 from pydantic import SecretStr
+from starlette.types import ASGIApp
 
 from deploy.provision import ProvisionSettings, provision_topics
 from schemas.codec import encode
@@ -19,6 +22,7 @@ from schemas.feedback import Feedback, Marking
 from schemas.routing import ChosenDepartment, Role, RoutedFeedback
 from schemas.tagging import AreaCandidate
 from schemas.topics import PROGRESSED, ROUTED
+from services.accounts.issuing import issue_key
 from services.accounts.key_store import MongoKeyStore
 from services.departments import stream_store
 from services.departments.app import build_app
@@ -30,7 +34,6 @@ from services.runtime.mongo import Database, connect
 from services.runtime.process import Process
 from tests.builders import feedback
 from tests.infra import free_port
-from tests.submitting import issue, served
 from tests.waiting import until
 
 HOUSING = "ministry-of-housing-communities-local-government"
@@ -50,8 +53,16 @@ class Departments:
 
     async def client(self, subject: str, role: Any = "department") -> httpx.AsyncClient:
         """A client with a key of its own."""
-        key = await issue(MongoKeyStore(self.database), role, subject)
-        headers = {"authorization": f"Bearer {key}"}
+        key = await issue_key(
+            MongoKeyStore(self.database),
+            role,
+            subject,
+            "Advice Shed" if role == "charity" else "",
+            departments=load_departments(),
+            random_bytes=secrets.token_bytes,
+            now=datetime.now(UTC),
+        )
+        headers = {"authorization": f"Bearer {key.text()}"}
         client = httpx.AsyncClient(base_url=self.url, headers=headers, timeout=30)
         return await self.clients.enter_async_context(client)
 
@@ -154,3 +165,25 @@ async def running_departments(
             yield Departments(url, database, process, settings, queues, clients)
         process.stopping.set()
     client.close()
+
+
+class _Server(uvicorn.Server):
+    """Leaves signals to the test runner."""
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        yield
+
+
+@asynccontextmanager
+async def served(app: ASGIApp, port: int) -> AsyncIterator[None]:
+    """An app on a real server in this event loop."""
+    options: dict[str, Any] = {"log_config": None, "access_log": False, "http": "httptools"}
+    server = _Server(uvicorn.Config(app, port=port, timeout_graceful_shutdown=5, **options))
+    task = asyncio.create_task(server.serve())
+    try:
+        await until(lambda: server.started or task.done(), "the service to start")
+        yield
+    finally:
+        server.should_exit = True
+        await task

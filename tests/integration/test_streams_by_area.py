@@ -158,6 +158,19 @@ async def test_a_cursor_from_another_log_is_reset(service: Departments) -> None:
     assert reader.got[0].event == "reset"
 
 
+async def test_more_streams_than_allowed_are_told_to_come_again(
+    kafka_servers: str, mongo_url: str, mongo_database: str, topic_prefix: str
+) -> None:
+    async with running_departments(
+        kafka_servers, mongo_url, mongo_database, topic_prefix, stream_clients=1
+    ) as service:
+        client = await service.client("DWP")
+        async with Reader(client):
+            answer = await client.get("/v1/streams")
+            assert answer.status_code == 503
+            assert answer.headers["retry-after"]
+
+
 async def test_open_streams_are_counted(service: Departments) -> None:
     client = await service.client("DWP")
 
