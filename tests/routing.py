@@ -1,6 +1,6 @@
 """A router on the real broker and database, for tests of what a repeated or cut-off write does."""
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from typing import Any
@@ -12,7 +12,7 @@ from schemas.tagging import Tagging
 from schemas.topics import ROUTED, TAGGED
 from services.queues.mongo_store import MongoQueueStore
 from services.queues.store import QueueStore
-from services.router.handler import RoutingHandler
+from services.router.handler import Choose, RoutingHandler
 from services.routing.decision_store import MongoDecisionStore
 from services.runtime.kafka import Producer
 from services.runtime.metrics import Metrics
@@ -20,8 +20,6 @@ from services.runtime.mongo import Database
 from services.runtime.process import Process
 from tests.builders import feedback_id, tagged
 from tests.delivery import Topic
-
-Choose = Callable[[Tagging, Feedback], tuple[ChosenDepartment, ...]]
 
 
 def choose(*codes: str) -> Choose:

@@ -14,6 +14,8 @@ from services.routing.decision_store import DecisionStore
 from services.runtime.kafka import Record
 from services.runtime.metrics import Metrics
 
+Choose = Callable[[Tagging, Feedback], tuple[ChosenDepartment, ...]]
+
 
 class RoutingHandler:
     """Handles batches of `FeedbackTagged`: decide, store the decision, enqueue, publish.
@@ -24,7 +26,7 @@ class RoutingHandler:
 
     def __init__(
         self,
-        choose: Callable[[Tagging, Feedback], tuple[ChosenDepartment, ...]],
+        choose: Choose,
         rule_version: str,
         decisions: DecisionStore,
         queues: QueueStore,
@@ -44,31 +46,15 @@ class RoutingHandler:
 
     async def handle(self, events: Sequence[FeedbackTagged]) -> None:
         """Returns when every item is on its queue and every routed event is confirmed."""
-        decided = [self._decide(event) for event in events]
+        now = self._clock()
+        decided = [decide(event, self._choose, self._rule_version, now) for event in events]
         standing = await self._decisions.settle(decided)
         await self._queues.enqueue(
             [event.data.feedback for event in events],
-            [item for decision in standing for item in _items(decision)],
+            [item for decision in standing for item in items_of(decision)],
         )
         self._measure(events, decided, standing)
         await self._publish([self._record(*each) for each in zip(events, standing, strict=True)])
-
-    def _decide(self, event: FeedbackTagged) -> Decision:
-        tagging = event.data.tagging
-        now = self._clock()
-        return Decision(
-            feedback_id=event.subject,
-            revision=event.revision,
-            departments=self._choose(tagging, event.data.feedback),
-            areas=tuple(
-                AreaCandidate(area=tag.area, probability=tag.probability) for tag in tagging.areas
-            ),
-            abstained=tagging.abstained,
-            rule_version=self._rule_version,
-            model_version=tagging.model_version,
-            # as precise as the database keeps it, so that a stored decision reads back equal
-            decided_at=now.replace(microsecond=now.microsecond // 1000 * 1000),
-        )
 
     def _record(self, event: FeedbackTagged, decision: Decision) -> Record:
         feedback = event.data.feedback
@@ -106,7 +92,26 @@ class RoutingHandler:
         self._metrics.decisions.labels("stored").inc(len(standing) - new_ones)
 
 
-def _items(decision: Decision) -> list[NewItem]:
+def decide(event: FeedbackTagged, choose: Choose, rule_version: str, now: datetime) -> Decision:
+    """Decides one feedback by the rules."""
+    tagging = event.data.tagging
+    return Decision(
+        feedback_id=event.subject,
+        revision=event.revision,
+        departments=choose(tagging, event.data.feedback),
+        areas=tuple(
+            AreaCandidate(area=tag.area, probability=tag.probability) for tag in tagging.areas
+        ),
+        abstained=tagging.abstained,
+        rule_version=rule_version,
+        model_version=tagging.model_version,
+        # as precise as the database keeps it, so that a stored decision reads back equal
+        decided_at=now.replace(microsecond=now.microsecond // 1000 * 1000),
+    )
+
+
+def items_of(decision: Decision) -> list[NewItem]:
+    """One item for each department that the decision chose."""
     areas = tuple(each.area for each in decision.areas)
     return [
         NewItem(

@@ -39,7 +39,7 @@ def configure_logs(service: str, level: str, form: str, version: str) -> None:
     root.setLevel(level.upper())
     # the access log says nothing that our own wide line does not, and costs a tenth of a request
     logging.getLogger("uvicorn.access").disabled = True
-    for library in ("aiokafka", "pymongo"):
+    for library in ("aiokafka", "pymongo", "uvicorn"):
         logging.getLogger(library).setLevel(logging.WARNING)
     # it warns at each start that topics are not created for it, which is as we want it
     logging.getLogger("faststream").setLevel(logging.ERROR)

@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
 from importlib import metadata
 from pathlib import Path
+from socket import socket
 from types import FrameType
 from typing import TypeVar
 
@@ -93,6 +94,12 @@ class _Server(uvicorn.Server):
         super().__init__(config)
         self._process = process
         self._loop = asyncio.get_running_loop()
+
+    async def startup(self, sockets: list[socket] | None = None) -> None:
+        """Starts to listen, and says where."""
+        await super().startup(sockets)
+        if self.started:
+            log.info("serving", action="serve", host=self.config.host, port=self.config.port)
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
         self._loop.call_soon_threadsafe(self._process.stopping.set)

@@ -59,7 +59,7 @@ class Bench:
     async def _route(self) -> list[Row]:
         road = Road(self._servers, _prefix(), self._database)
         await road.create()
-        return [await route.measure(road, self._client)]
+        return await route.measure(road, self._client)
 
     async def _submit(self) -> list[Row]:
         async with self._pipeline("intake") as pipeline:
