@@ -144,8 +144,8 @@ class Demo:
 
     def _say_addresses(self, backends: Backends, services: dict[str, Service]) -> None:
         self._terminal.say(
-            f"Intake API       {services['intake'].url}/docs\n"
-            f"Departments API  {services['departments'].url}/docs\n"
+            f"Intake API       {services['intake'].url}/openapi.json\n"
+            f"Departments API  {services['departments'].url}/openapi.json\n"
             f"Keys             {self._state / 'demo.json'}\n"
             f"Logs             {self._state / 'log'}\n"
             f"Kafka            {backends.kafka_servers}"
