@@ -135,9 +135,14 @@ class About(Contract):
     """What the feedback is about, as far as the organisation wants to say."""
 
     decision: Line | None = Field(default=None, description="The decision or policy, in words.")
-    url: Annotated[str, StringConstraints(pattern=r"^https?://\S+$", max_length=2_000)] | None = (
-        None
-    )
+    url: (
+        Annotated[
+            str,
+            StringConstraints(pattern=r"^https?://\S+$", max_length=2_000),
+            AfterValidator(_refuse_nul),
+        ]
+        | None
+    ) = None
     areas: tuple[Slug, ...] = Field(default=(), max_length=10, description="Policy area slugs.")
     departments: tuple[Slug, ...] = Field(
         default=(), max_length=10, description="GOV.UK slugs of departments it is meant for."
