@@ -14,7 +14,6 @@ from services.runtime.kafka import Record
 from services.runtime.metrics import Metrics
 
 _MOST_AT_ONCE = 500
-_CALLS_AT_ONCE = 1
 _MARK_SECONDS = 0.5
 _MARKS_AT_ONCE = 1_000
 _MOST_MARKS = 100_000
@@ -43,7 +42,7 @@ class Publisher:
         self._store = store
         self._topic = topic
         self._metrics = metrics
-        self._calls = Grouping(self._deliver_or_leave, _MOST_AT_ONCE, _CALLS_AT_ONCE)
+        self._calls = Grouping(self._deliver_or_leave, _MOST_AT_ONCE)
         self._published: list[str] = []
         self._marking: asyncio.Task[None] | None = None
         self._probing: asyncio.Task[None] | None = None

@@ -11,7 +11,6 @@ from services.intake.submissions import Draft, Receipt
 from services.runtime.errors import Unavailable
 
 _MOST_AT_ONCE = 500
-_WRITES_AT_ONCE = 1
 _ROUNDS = 8
 _PAUSE_SECONDS = 0.01
 
@@ -38,7 +37,7 @@ class Receipts:
     def __init__(self, store: ReceiptStore, draw_reference: Callable[[], str]) -> None:
         self._store = store
         self._draw_reference = draw_reference
-        self._writes = Grouping(self._write, _MOST_AT_ONCE, _WRITES_AT_ONCE)
+        self._writes = Grouping(self._write, _MOST_AT_ONCE)
 
     async def record(self, drafts: Sequence[Draft]) -> Sequence[Outcome]:
         """An outcome for each draft, in order; a new one is durable by then.

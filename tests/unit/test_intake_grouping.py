@@ -33,7 +33,7 @@ class Work:
 
 async def test_what_gathers_while_a_run_goes_on_is_the_next_run() -> None:
     work = Work()
-    grouping = Grouping(work, most=100, parallel=1)
+    grouping = Grouping(work, most=100)
     first = asyncio.create_task(grouping.do([1]))
     await until(lambda: work.runs, "the first run")
     others = [asyncio.create_task(grouping.do([n, n + 1])) for n in range(10)]
@@ -47,7 +47,7 @@ async def test_what_gathers_while_a_run_goes_on_is_the_next_run() -> None:
 async def test_a_lone_call_waits_for_no_one() -> None:
     work = Work()
     work.go.set()
-    grouping = Grouping(work, most=100, parallel=1)
+    grouping = Grouping(work, most=100)
     for number in range(5):
         assert list(await grouping.do([number])) == [2 * number]
     assert work.runs == [1] * 5
@@ -56,28 +56,28 @@ async def test_a_lone_call_waits_for_no_one() -> None:
 async def test_a_run_has_no_more_than_it_may_unless_one_call_has() -> None:
     work = Work()
     work.go.set()
-    grouping = Grouping(work, most=10, parallel=1)
+    grouping = Grouping(work, most=10)
     calls = [list(range(size)) for size in (4, 4, 4, 25, 1)]
     results = await asyncio.gather(*[grouping.do(call) for call in calls])
     assert [list(each) for each in results] == [[2 * n for n in call] for call in calls]
     assert work.runs == [8, 4, 25, 1]
 
 
-async def test_no_more_runs_than_allowed_are_under_way() -> None:
+async def test_one_run_is_under_way_at_a_time() -> None:
     work = Work()
-    grouping = Grouping(work, most=1, parallel=3)
+    grouping = Grouping(work, most=1)
     calls = [asyncio.create_task(grouping.do([n])) for n in range(20)]
-    await until(lambda: work.under_way == 3, "three runs")
+    await until(lambda: work.under_way == 1, "a run")
     work.go.set()
     await asyncio.gather(*calls)
-    assert work.most_under_way == 3
+    assert work.most_under_way == 1
     await grouping.drain()
 
 
 async def test_an_error_reaches_the_callers_of_its_run_alone() -> None:
     work = Work()
     work.error = ValueError("bad")
-    grouping = Grouping(work, most=1, parallel=1)
+    grouping = Grouping(work, most=1)
     first, second = (asyncio.create_task(grouping.do([n])) for n in range(2))
     await until(lambda: work.runs, "the first run")
     work.go.set()
@@ -91,7 +91,7 @@ async def test_an_error_reaches_the_callers_of_its_run_alone() -> None:
 async def test_an_outage_is_told_to_everyone_who_waits_at_once() -> None:
     work = Work()
     work.error = Unavailable("gone")
-    grouping = Grouping(work, most=1, parallel=1)
+    grouping = Grouping(work, most=1)
     calls = [asyncio.create_task(grouping.do([n])) for n in range(50)]
     await until(lambda: work.runs, "the first run")
     work.go.set()
@@ -102,7 +102,7 @@ async def test_an_outage_is_told_to_everyone_who_waits_at_once() -> None:
 
 async def test_a_caller_that_gave_up_harms_no_other() -> None:
     work = Work()
-    grouping = Grouping(work, most=100, parallel=1)
+    grouping = Grouping(work, most=100)
     calls = [asyncio.create_task(grouping.do([n])) for n in range(3)]
     await until(lambda: work.runs, "the first run")
     calls[1].cancel()
@@ -114,7 +114,7 @@ async def test_a_caller_that_gave_up_harms_no_other() -> None:
 async def test_calls_that_come_as_a_run_ends_are_taken() -> None:
     work = Work()
     work.go.set()
-    grouping = Grouping(work, most=100, parallel=1)
+    grouping = Grouping(work, most=100)
 
     async def often() -> None:
         for number in range(200):
