@@ -54,7 +54,7 @@ class Bench:
         return [await consume.measure(await self._topic())]
 
     async def _publish(self) -> list[Row]:
-        return [await publish.measure(await self._topic())]
+        return await publish.measure(await self._topic())
 
     async def _route(self) -> list[Row]:
         road = Road(self._servers, _prefix(), self._database)
