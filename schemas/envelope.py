@@ -2,11 +2,12 @@
 
 from datetime import datetime
 from typing import Any, ClassVar, Generic, Literal, Self, TypeVar
-from uuid import UUID, uuid5
+from uuid import UUID
 
 from pydantic import AwareDatetime, Field
 
 from schemas.feedback import Contract, Feedback, FeedbackId, Marking
+from schemas.ids import derive_id
 from schemas.progress import ProgressedFeedback
 from schemas.routing import RoutedFeedback
 from schemas.tagging import TaggedFeedback
@@ -19,7 +20,7 @@ NextEvent = TypeVar("NextEvent", bound="Event[Any]")
 
 def event_id(event_type: str, feedback_id: str, revision: int, step: str = "") -> str:
     """Derives an event's id, so that a repeated event has the id of the first."""
-    return str(uuid5(_EVENT_IDS, f"{event_type}/{feedback_id}/{revision}/{step}"))
+    return derive_id(_EVENT_IDS, f"{event_type}/{feedback_id}/{revision}/{step}")
 
 
 class Event(Contract, Generic[Data]):

@@ -2,9 +2,10 @@
 
 import re
 from hashlib import sha256
-from uuid import UUID, uuid5
+from uuid import UUID
 
 from schemas.feedback import Submission
+from schemas.ids import derive_id
 
 MAX_KEY_CHARACTERS = 255
 
@@ -41,7 +42,7 @@ def read_idempotency_key(header: str) -> str:
 
 def feedback_id(organisation: str, key: str) -> str:
     """The id that an organisation's key stands for, in every process and for ever."""
-    return str(uuid5(_FEEDBACK_IDS, f"{len(organisation)}:{organisation}:{key}"))
+    return derive_id(_FEEDBACK_IDS, f"{len(organisation)}:{organisation}:{key}")
 
 
 def fingerprint(submission: Submission) -> bytes:
