@@ -1,7 +1,7 @@
 """What a charity says, and what intake adds to it: the feedback carried by every event."""
 
 import re
-from datetime import date
+from datetime import date, datetime
 from enum import StrEnum
 from typing import Annotated, Any
 
@@ -13,6 +13,8 @@ from pydantic import (
     ConfigDict,
     Field,
     StringConstraints,
+    TypeAdapter,
+    ValidationError,
     model_validator,
 )
 
@@ -119,6 +121,23 @@ def _place_from_text(value: Any) -> Any:
     return {"gss": value} if _GSS.fullmatch(value.strip()) else {"postcode": value}
 
 
+_TIME: TypeAdapter[datetime | date] = TypeAdapter(AwareDatetime | date)
+
+
+def _time_from_text(value: Any) -> Any:
+    """Reads a date or a time: one complaint at one place, not one for each form it might have."""
+    if value is None or isinstance(value, date):
+        return value
+    try:
+        if isinstance(value, str):
+            return _TIME.validate_python(value)
+    except ValidationError:
+        pass
+    raise ValueError(
+        "give a date such as 2026-03-02, or a time with its zone such as 2026-03-02T09:30:00Z"
+    )
+
+
 class Provenance(Contract):
     """How the views were gathered; shown next to the text everywhere."""
 
@@ -157,7 +176,7 @@ class Submission(Contract):
     kind: Kind
     text: Text
     language: LanguageTag = "en"
-    observed_at: AwareDatetime | date | None = None
+    observed_at: Annotated[AwareDatetime | date | None, BeforeValidator(_time_from_text)] = None
     place: Annotated[Place | None, BeforeValidator(_place_from_text)] = None
     provenance: Provenance | None = None
     capacity: Capacity | None = None

@@ -120,7 +120,7 @@ def build_api(
     app.add_api_route(one, submitting.submit_feedback, methods=["POST"], **openapi.submit_one())
     app.add_api_route(many, submitting.submit_batch, methods=["POST"], **openapi.submit_many())
     app.add_api_route(
-        f"{FEEDBACK_PATH}/{{feedback_id}}", reading.read_feedback, **openapi.read_one()
+        f"{FEEDBACK_PATH}/{{feedback_id:uuid}}", reading.read_feedback, **openapi.read_one()
     )
     openapi.describe(app)
     handle_problems(app)

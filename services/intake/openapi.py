@@ -67,7 +67,11 @@ _IDEMPOTENCY_KEY = {
     "required": False,
     "description": "A word or a quoted string of 1 to 255 ASCII characters, new for each"
     " submission. The same key with the same body gets the first answer again.",
-    "schema": {"type": "string", "minLength": 1, "maxLength": 255},
+    "schema": {
+        "type": "string",
+        "pattern": r'^("([ !#-\[\]-~]|\\["\\])+"|[!#-+\--:<-\[\]-~]+)$',
+        "maxLength": 255,
+    },
     "example": '"8e03978e-40d5-43dd-bc93-6894a57f9324"',
 }
 _TRACEPARENT = {
@@ -148,6 +152,7 @@ def _schemas() -> dict[str, Any]:
     schemas: dict[str, Any] = document["$defs"]
     for name in _REQUESTS:
         schemas[name]["additionalProperties"] = False
+    schemas["Place"]["minProperties"] = 1
     # a request may have the whole postcode: intake keeps its outward part, which the pattern is of
     schemas["Place"]["properties"]["postcode"]["anyOf"] = [{"type": "string"}, {"type": "null"}]
     return schemas

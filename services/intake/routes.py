@@ -131,7 +131,7 @@ class TrackingRoutes:
     async def read_feedback(self, request: Request) -> Response:
         """What became of a feedback; another organisation's is not there."""
         credential = await self._authenticator.authenticate(request.headers.get("authorization"))
-        feedback_id = request.path_params["feedback_id"]
+        feedback_id = str(request.path_params["feedback_id"])
         receipt = (await self._receipts.find([feedback_id])).get(feedback_id)
         if receipt is None or not _may_read(credential, receipt):
             raise Problem(

@@ -9,6 +9,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
+from uuid import UUID
 
 import httpx
 import pytest
@@ -101,8 +102,11 @@ CASES = [
     Bad("time in the future", body(observed_at=FUTURE), 422, "#/observed_at", "future"),
     Bad("date in the future", body(observed_at=FUTURE[:10]), 422, "#/observed_at", "future"),
     Bad("time before all", body(observed_at="0001-01-01T00:00:00+14:00"), 422, "#/observed_at"),
-    Bad("time without zone", body(observed_at="2026-01-01T10:00:00"), 422),
-    Bad("no time at all", body(observed_at="yesterday"), 422),
+    Bad("time without zone", body(observed_at="2026-01-01T10:00:00"), 422, "#/observed_at", "zone"),
+    Bad("no time at all", body(observed_at="yesterday"), 422, "#/observed_at", "2026-03-02"),
+    Bad("time a number", body(observed_at=1_700_000_000), 422, "#/observed_at"),
+    Bad("date a number", body(provenance={"period_to": 0}), 422, "#/provenance/period_to"),
+    Bad("number a text", body(provenance={"people": "42"}), 422, "#/provenance/people"),
     Bad("unknown area", body(about={"areas": ["astrology"]}), 422, "#/about/areas/0", "area"),
     Bad(
         "unknown department",
@@ -142,7 +146,7 @@ async def test_every_bad_body_gets_its_problem_and_none_is_stored(
         try:
             problem = assert_problem(answer, case.status)
             pointers = [each["pointer"] for each in problem.get("errors", [])]
-            assert case.pointer is None or any(each.startswith(case.pointer) for each in pointers)
+            assert case.pointer is None or case.pointer in pointers
             assert case.said in answer.text
         except AssertionError as error:
             raise AssertionError(f"{case.name}: {answer.text[:500]}") from error
@@ -167,7 +171,7 @@ async def test_bad_items_of_a_batch_are_refused_alone(
         if case.pointer:
             pointers = [each["pointer"] for each in result["problem"]["errors"]]
             wanted = f"#/items/{index}{case.pointer[1:]}"
-            assert any(each.startswith(wanted) for each in pointers), (case.name, pointers)
+            assert wanted in pointers, (case.name, pointers)
     assert await stored() == 1
 
 
@@ -233,16 +237,17 @@ async def test_wrong_and_revoked_keys_are_refused(intake: IntakeProcess) -> None
         assert answer.headers["www-authenticate"] == "Bearer"
     async with httpx.AsyncClient(base_url=intake.service.url) as stranger:
         assert_problem(await stranger.post("/v1/feedback", json=OBSERVATION), 401)
-        assert_problem(await stranger.get("/v1/feedback/x"), 401)
+        assert_problem(await stranger.get(f"/v1/feedback/{UUID(int=0)}"), 401)
 
 
 async def test_what_is_not_there_is_a_problem_too(intake: IntakeProcess) -> None:
     assert_problem(await intake.client.get("/v2"), 404)
     assert_problem(await intake.client.get("/v1/feedback/%00"), 404)
     assert_problem(await intake.client.get("/v1/feedback/$ne"), 404)
-    answer = await intake.client.put("/v1/feedback", json=OBSERVATION)
-    assert_problem(answer, 405)
-    assert answer.headers["allow"] == "POST"
+    for method, path in (("PUT", "/v1/feedback"), ("GET", "/v1/feedback/batch")):
+        answer = await intake.client.request(method, path)
+        assert_problem(answer, 405)
+        assert answer.headers["allow"] == "POST"
 
 
 async def test_a_body_that_never_comes_is_given_up(intake: IntakeProcess) -> None:

@@ -180,6 +180,6 @@ async def test_metrics_name_routes_and_verdicts_never_ids() -> None:
         await intake.client.get(made["status_url"])
         text = (await intake.client.get("/metrics")).text
         assert 'route="/v1/feedback"' in text
-        assert 'route="/v1/feedback/{feedback_id}"' in text
+        assert 'route="/v1/feedback/{feedback_id:uuid}"' in text
         assert 'frontline_submissions_total{verdict="new"} 1.0' in text
         assert made["id"] not in text
