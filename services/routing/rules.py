@@ -29,11 +29,11 @@ def choose_departments(
     """
     brought = [
         *_leads(tagging, rules),
-        *_named(feedback, rules, departments, on),
         *_by_kind(feedback, rules),
         *_by_place(tagging, feedback, rules),
         *_by_ranking(tagging, rules),
         *_copied_by_areas(tagging, rules),
+        *_named(feedback, rules, departments, on),  # last: cut first
     ]
     ranked = {each.department: at for at, each in enumerate(tagging.department_candidates)}
     leads = [each for each in brought if each.role is Role.LEAD] or [_hub(tagging)]

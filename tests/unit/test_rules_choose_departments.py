@@ -163,6 +163,21 @@ def test_never_more_departments_than_the_rules_allow() -> None:
     assert chosen[0].role is Role.LEAD
 
 
+def test_naming_many_departments_displaces_none_that_the_rules_choose() -> None:
+    given = tagging(("crime-and-policing", 0.9), ("schools", 0.3), ranking=(("DHSC", 0.2),))
+    place = {"place": "BT48"}
+    unnamed = choose(given, Kind.FUNDING, **place)
+    others = [
+        each.slug
+        for each in load_departments().open_on(TODAY)
+        if each.code not in {chosen.department for chosen in unnamed}
+    ]
+    chosen = choose(given, Kind.FUNDING, **place, about={"departments": others[:10]})
+    assert {each.rule.split("/")[0] for each in unnamed} == {"area", "kind", "place", "ranking"}
+    assert chosen[: len(unnamed)] == unnamed
+    assert len(chosen) == RULES.most_departments
+
+
 @pytest.mark.parametrize("capacity", list(Capacity))
 def test_capacity_interests_and_marking_change_nothing(capacity: Capacity) -> None:
     given = tagging(("housing", 0.9), ("schools", 0.4), ranking=(("MHCLG", 0.6), ("DFE", 0.3)))
