@@ -5,6 +5,7 @@ from datetime import timedelta
 from typing import Protocol
 
 from services.routing.decision import Decision, from_document, to_document
+from services.runtime.errors import Unavailable
 from services.runtime.mongo import Database, database_errors, insert_absent
 
 COLLECTION = "routing_decisions"
@@ -27,25 +28,19 @@ class MongoDecisionStore:
         self._collection = database[COLLECTION]
 
     async def settle(self, decisions: Sequence[Decision]) -> list[Decision]:
-        """Stores each decision unless its revision has one; returns, in order, those that stand."""
+        """One unordered write; only what was there already is read.
+
+        Raises `Unavailable` too when that has gone meanwhile: only what is stored is acted on.
+        """
         repeated = await insert_absent(self._collection, [to_document(each) for each in decisions])
         if not repeated:
             return list(decisions)
         with database_errors():
             stored = await self._collection.find({"_id": {"$in": list(repeated)}}).to_list(None)
         standing = {each["_id"]: from_document(each) for each in stored}
+        if repeated - standing.keys():
+            raise Unavailable("MongoDB: a decision was there already, and cannot be read")
         return [standing.get(each.id, each) for each in decisions]
-
-
-class MemoryDecisionStore:
-    """`DecisionStore` for tests."""
-
-    def __init__(self) -> None:
-        self.decisions: dict[str, Decision] = {}
-
-    async def settle(self, decisions: Sequence[Decision]) -> list[Decision]:
-        """Stores each decision unless its revision has one; returns, in order, those that stand."""
-        return [self.decisions.setdefault(each.id, each) for each in decisions]
 
 
 async def ensure_indexes(database: Database, keep: timedelta) -> None:
