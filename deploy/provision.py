@@ -8,6 +8,7 @@ the order of keys.
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from datetime import timedelta
+from functools import partial
 
 import structlog
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
@@ -17,7 +18,7 @@ from pydantic import Field
 from schemas.topics import TOPICS, Topic
 from services.departments import stream_store
 from services.departments.settings import STREAM_RETENTION_DAYS
-from services.intake import receipt_store, tracking_store
+from services.intake import receipt_store
 from services.queues import mongo_store
 from services.routing import decision_store
 from services.runtime.errors import Unavailable
@@ -31,12 +32,11 @@ from services.runtime.settings import KafkaSettings, MongoSettings, ProcessSetti
 # what recognises it as a repeat stays longer than both
 KEPT = 3 * max(topic.retention for topic in TOPICS)
 
-EnsureIndexes = Callable[[Database, timedelta], Awaitable[None]]
+EnsureIndexes = Callable[[Database], Awaitable[None]]
 STORES: tuple[EnsureIndexes, ...] = (
     receipt_store.ensure_indexes,
-    tracking_store.ensure_indexes,
-    decision_store.ensure_indexes,
-    mongo_store.ensure_indexes,
+    partial(decision_store.ensure_indexes, keep=KEPT),
+    partial(mongo_store.ensure_indexes, keep=KEPT),
 )
 
 _LISTED_SECONDS = 30.0
@@ -65,11 +65,8 @@ async def provision(settings: ProvisionSettings) -> None:
     """
     await provision_topics(settings, TOPICS)
     retention = timedelta(days=settings.stream_retention_days)
-
-    async def ensure_stream_indexes(database: Database, _kept: timedelta) -> None:
-        await stream_store.ensure_indexes(database, retention)
-
-    await provision_indexes(settings, (*STORES, ensure_stream_indexes))
+    streams = partial(stream_store.ensure_indexes, retention=retention)
+    await provision_indexes(settings, (*STORES, streams))
 
 
 async def provision_topics(settings: ProvisionSettings, topics: Sequence[Topic]) -> list[str]:
@@ -136,12 +133,12 @@ def _report_difference(description: dict[str, object], topic: Topic) -> None:
 
 
 async def provision_indexes(settings: ProvisionSettings, stores: Sequence[EnsureIndexes]) -> None:
-    """Lets each store make its indexes, for documents that are kept for `KEPT`."""
+    """Lets each store make its indexes."""
     client, database = connect(settings)
     try:
         await check_safety(client, settings.mode)
         for ensure_indexes in stores:
-            await ensure_indexes(database, KEPT)
+            await ensure_indexes(database)
     finally:
         client.close()
     log.info("indexes are there", action="provision_indexes", stores=len(stores))

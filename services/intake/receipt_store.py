@@ -35,7 +35,7 @@ class Backlog:
 
 
 class ReceiptStore(Protocol):
-    """Keeps receipts. Every call raises `Unavailable` while the database is away."""
+    """Keeps receipts, for good. Every call raises `Unavailable` while the database is away."""
 
     async def insert(self, receipts: Sequence[Receipt]) -> Sequence[Insertion]:
         """Keeps each receipt whose id and reference are free; says, in order, how each ended."""
@@ -80,7 +80,7 @@ class MongoReceiptStore:
             return {each["_id"]: _receipt(each) for each in await cursor.to_list(None)}
 
     async def mark_published(self, ids: Sequence[str]) -> None:
-        """Sets `published_at`, from which on the receipt's retention counts."""
+        """Sets `published_at`; the receipt stays."""
         with database_errors():
             await self._marks.update_many(
                 {"_id": {"$in": list(ids)}} | _UNPUBLISHED, {"$currentDate": {"published_at": True}}
@@ -128,20 +128,15 @@ class MongoReceiptStore:
 _OUTBOX_INDEX = "outbox"
 
 
-async def ensure_indexes(database: Database, keep: timedelta) -> None:
-    """Receipts outlive every topic's retention, counted from their publication: a repeated request
-    finds its first answer, and an unpublished receipt stays, however long it takes.
+async def ensure_indexes(database: Database) -> None:
+    """Makes the indexes of inserts and of the outbox. No receipt expires: its id derives from
+    organisation and key, and the feedback of that id stays, so what answers a repeat stays too.
     """
     receipts = database[COLLECTION]
     with database_errors():
         await receipts.create_index("reference", unique=True)
         await receipts.create_index(
             "accepted_at", name=_OUTBOX_INDEX, partialFilterExpression=_UNPUBLISHED
-        )
-        await receipts.create_index(
-            "published_at",
-            expireAfterSeconds=int(keep.total_seconds()),
-            partialFilterExpression={"published_at": {"$type": "date"}},
         )
 
 

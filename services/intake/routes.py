@@ -137,7 +137,7 @@ class TrackingRoutes:
             raise Problem(
                 404,
                 "Feedback not found",
-                "Your organisation has no feedback with this id, or it is kept no longer.",
+                "Your organisation has no feedback with this id.",
             )
         entries = await self._tracking.of(feedback_id)
         history = write_history(receipt.accepted_at, entries, self._departments)

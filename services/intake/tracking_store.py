@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Protocol
 
 from services.runtime.mongo import Database, Document, database_errors, insert_absent
@@ -27,7 +27,10 @@ class Entry:
 
 
 class TrackingStore(Protocol):
-    """Keeps entries. Every call raises `Unavailable` while the database is away."""
+    """Keeps entries, as long as their feedback: for good.
+
+    Every call raises `Unavailable` while the database is away.
+    """
 
     async def add(self, entries: Sequence[Entry]) -> None:
         """Keeps each entry that is not there yet."""
@@ -37,7 +40,9 @@ class TrackingStore(Protocol):
 
 
 class MongoTrackingStore:
-    """`TrackingStore` on the collection `tracking`; a feedback's entries are neighbours by id."""
+    """`TrackingStore` on the collection `tracking`; a feedback's entries are neighbours by id,
+    and it needs no other index.
+    """
 
     def __init__(self, database: Database) -> None:
         self._entries = database[COLLECTION]
@@ -68,12 +73,6 @@ class MemoryTrackingStore:
     async def of(self, feedback_id: str) -> list[Entry]:
         """All entries of a feedback."""
         return [each for each in self.entries.values() if each.feedback_id == feedback_id]
-
-
-async def ensure_indexes(database: Database, keep: timedelta) -> None:
-    """Entries outlive every topic's retention, so that a replay finds them."""
-    with database_errors():
-        await database[COLLECTION].create_index("at", expireAfterSeconds=int(keep.total_seconds()))
 
 
 def _document(entry: Entry) -> Document:

@@ -50,7 +50,7 @@ def read_feedback(document: Document) -> Document:
 
 
 def read_leased(document: Mapping[str, Any], feedback: Mapping[str, Any] | None) -> LeasedItem:
-    """A claimed item with its feedback; one whose text has expired has but its id."""
+    """A claimed item with its feedback; one whose text is gone has but its id."""
     name = document["_id"]
     lease = document["lease"]
     return LeasedItem(

@@ -29,8 +29,9 @@ log = structlog.get_logger(__name__)
 
 
 async def ensure_indexes(database: Database, keep: timedelta) -> None:
-    """Makes the indexes of the queues. Settled items outlive every topic's retention, so that a
-    replay finds them and changes nothing.
+    """Makes the indexes of the queues. Settled items whose progress is published expire after
+    `keep`, which outlives every topic's retention, so that a replay finds them and changes nothing.
+    Feedback stays, and so does an item that is not settled.
     """
     items = database["queue_items"]
     with database_errors():

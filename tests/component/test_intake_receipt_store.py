@@ -35,8 +35,8 @@ async def store(request: pytest.FixtureRequest) -> AsyncIterator[ReceiptStore]:
     client, database = connect(
         MongoSettings(mongo_url=SecretStr(url), mongo_database=name, mongo_timeout_seconds=20)
     )
-    await receipt_store.ensure_indexes(database, timedelta(days=90))
-    await receipt_store.ensure_indexes(database, timedelta(days=90))  # safe to repeat
+    await receipt_store.ensure_indexes(database)
+    await receipt_store.ensure_indexes(database)  # safe to repeat
     yield MongoReceiptStore(database)
     client.close()
 
@@ -143,16 +143,12 @@ async def test_a_drawn_reference_that_is_taken_is_drawn_again(store: ReceiptStor
     assert all(f'"reference":"{each.reference}"'.encode() in each.event for each in kept)
 
 
-async def test_unpublished_receipts_never_expire_and_published_ones_do(
-    mongo_url: str, mongo_database: str
-) -> None:
+async def test_receipts_never_expire(mongo_url: str, mongo_database: str) -> None:
     client, database = connect(
         MongoSettings(mongo_url=SecretStr(mongo_url), mongo_database=mongo_database)
     )
-    await receipt_store.ensure_indexes(database, timedelta(days=90))
+    await receipt_store.ensure_indexes(database)
     indexes = await database[receipt_store.COLLECTION].index_information()
     client.close()
-    [expiring] = [each for each in indexes.values() if "expireAfterSeconds" in each]
-    assert expiring["key"] == [("published_at", 1)]
-    assert expiring["expireAfterSeconds"] == 90 * 86_400
+    assert not [name for name, each in indexes.items() if "expireAfterSeconds" in each]
     assert indexes["reference_1"]["unique"]

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from services.queues import statements
+from services.queues import documents, statements
 from services.queues.item import BUCKETS
 from services.queues.mongo_store import ensure_indexes
 from tests.builders import feedback
@@ -82,3 +82,13 @@ async def test_indexes_may_be_made_again(queues: MongoQueues) -> None:
     before = await queues.database["queue_items"].index_information()
     await ensure_indexes(queues.database, KEEP)
     assert await queues.database["queue_items"].index_information() == before
+
+
+async def test_only_items_that_are_settled_and_published_expire(queues: MongoQueues) -> None:
+    indexes = await queues.database["queue_items"].index_information()
+    [expiring] = [each for each in indexes.values() if "expireAfterSeconds" in each]
+    assert expiring["key"] == [("settlement.at", 1)]
+    assert expiring["partialFilterExpression"] == {"progress": documents.PUBLISHED}
+    assert expiring["expireAfterSeconds"] == KEEP.total_seconds()
+    texts = await queues.database["feedback"].index_information()
+    assert list(texts) == ["_id_"]
