@@ -23,6 +23,8 @@ async def predicted() -> dict[str, list[dict[str, Any]]]:
     output, _ = await process.communicate(SAMPLES.read_bytes())
     assert process.returncode == 0
     answers = [json.loads(line) for line in output.splitlines()]
+    ids = [json.loads(line)["id"] for line in SAMPLES.read_text().splitlines()]
+    assert [answer["id"] for answer in answers] == ids, "one answer for each sample, in order"
     return {answer["id"]: answer["departments"] for answer in answers}
 
 
