@@ -8,7 +8,7 @@ import signal
 import subprocess
 import sys
 import uuid
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
@@ -103,9 +103,22 @@ class Service:
                     events.append(event)
         return events
 
+    def faults(self) -> list[dict[str, Any]]:
+        """What the log calls critical, and the errors of our own code: a library's errors during an
+        outage are no faults of the service.
+        """
+        return [
+            event
+            for event in self.logged("critical", "error")
+            if event["level"] == "critical" or event.get("logger", "").startswith("services.")
+        ]
+
 
 class Pipeline:
-    """Every service, provisioned, with keys; an async context manager."""
+    """Every service, provisioned, with keys; an async context manager.
+
+    Its end fails when a service logged a fault whose `action` is not among `expected_errors`.
+    """
 
     def __init__(
         self,
@@ -114,6 +127,7 @@ class Pipeline:
         folder: Path,
         *,
         services: Sequence[str] = SERVICES,
+        expected_errors: Collection[str] = (),
         **settings: Any,
     ) -> None:
         name = uuid.uuid4().hex[:8]
@@ -135,6 +149,7 @@ class Pipeline:
             mongo_database=self.database_name,
             topic_prefix=self.topic_prefix,
         )
+        self.expected_errors = expected_errors
         self.client: Client
         self.database: Database
         self.charity_key = ""
@@ -153,10 +168,21 @@ class Pipeline:
             raise
         return self
 
-    async def __aexit__(self, *_: object) -> None:
+    async def __aexit__(self, failure: type[BaseException] | None, *_: object) -> None:
         self._end()
         await self.client.drop_database(self.database_name)
         self.client.close()
+        if failure is None:
+            self._refuse_faults()
+
+    def _refuse_faults(self) -> None:
+        faults = [
+            event
+            for service in self.services.values()
+            for event in service.faults()
+            if event.get("action") not in self.expected_errors
+        ]
+        assert not faults, f"{len(faults)} errors in the logs, the first: {faults[0]}"
 
     def _end(self) -> None:
         for service in self.services.values():
