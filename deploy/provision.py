@@ -24,7 +24,7 @@ from services.routing import decision_store
 from services.runtime.errors import Unavailable
 from services.runtime.kafka import connection_options
 from services.runtime.logs import configure_logs
-from services.runtime.mongo import Database, check_safety, connect
+from services.runtime.mongo import Database, UnsafeDatabase, check_safety, connect
 from services.runtime.process import service_version
 from services.runtime.settings import KafkaSettings, MongoSettings, ProcessSettings, read_settings
 
@@ -155,7 +155,7 @@ def main() -> None:
             f"provision: Kafka at FRONTLINE_KAFKA_SERVERS={settings.kafka_servers} did not do it:"
             f" {error}"
         ) from error
-    except Unavailable as error:
+    except (Unavailable, UnsafeDatabase) as error:
         raise SystemExit(f"provision: MongoDB at FRONTLINE_MONGO_URL: {error}") from error
 
 

@@ -22,7 +22,8 @@ from services.classifier.tagging import Tagger
 from services.routing.rulebook import load_rules
 from services.runtime.consume import Subscription
 from services.runtime.kafka import Producer
-from services.runtime.process import EXIT_CONFIG, Process
+from services.runtime.process import Process
+from services.runtime.settings import EXIT_CONFIG
 from services.runtime.subscriber import Subscriber
 from services.runtime.web import ProblemBoundary, process_routes
 

@@ -9,7 +9,7 @@ import structlog
 from services.intake.grouping import Grouping
 from services.intake.receipt_store import ReceiptStore
 from services.intake.submissions import Receipt
-from services.runtime.errors import ConsumeError, Permanent, Unavailable
+from services.runtime.errors import ConsumeError, Permanent, Unavailable, describe
 from services.runtime.kafka import Record
 from services.runtime.metrics import Metrics
 
@@ -120,10 +120,12 @@ class Publisher:
             pause = min(2 * pause, _LONGEST_PROBE_SECONDS)
             try:
                 await self._publish([record])
-            except Unavailable:
-                continue
             except Permanent:
                 pass  # Kafka answers: that is all the probe asks
+            except Exception as error:  # noqa: BLE001 - the breaker must close whatever happens
+                if not isinstance(error, Unavailable):
+                    log.warning("probe failed", action="probe", reason=describe(error))
+                continue
             break
         self._probing = None
         self._metrics.breaker_open.set(0)

@@ -206,10 +206,14 @@ class Contract(Generic[Event]):
     async def _bury(self, records: Sequence[ConsumerRecord], failures: list[Failure]) -> None:
         """Writes the dead letters of a batch, unless they open the fuse."""
         dead = {id(failure.record) for failure in failures}
-        if not self._fuse.admit([id(record) in dead for record in records]):
+        died = [id(record) in dead for record in records]
+        if not self._fuse.admit(died):
             raise FuseOpen(f"{len(failures)} of {len(records)} records would go to dead letters")
-        if not failures:
-            return
+        if failures:
+            await self._publish_dead(failures)
+        self._fuse.count(died)
+
+    async def _publish_dead(self, failures: list[Failure]) -> None:
         failures.sort(key=lambda failure: (failure.record.partition, failure.record.offset))
         group = self._subscription.group
         await self._producer.publish(

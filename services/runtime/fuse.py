@@ -1,6 +1,7 @@
 """The fuse: stops a consumer whose records go to dead letters in too large a share."""
 
 from collections import deque
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 
@@ -16,7 +17,7 @@ class FuseLimits:
 class Fuse:
     """Counts how records ended. Bad code deployed must not drain a topic into its dead letters.
 
-    Once open it stays open until `reset`: a person has to look.
+    Once open it stays open for the life of the process: a person has to look.
     """
 
     def __init__(self, limits: FuseLimits) -> None:
@@ -24,24 +25,16 @@ class Fuse:
         self._outcomes: deque[bool] = deque(maxlen=limits.window)
         self.open = False
 
-    def admit(self, died: list[bool]) -> bool:
-        """Counts a batch, a flag per record in order; says whether its dead may be given up.
-
-        A batch that opens the fuse is not counted: it will be read again.
-        """
-        if self.open:
-            return False
+    def admit(self, died: Sequence[bool]) -> bool:
+        """Says whether a batch, a flag per record in order, may give up its dead; else it opens."""
         outcomes = deque(self._outcomes, maxlen=self._limits.window)
         for outcome in died:
             outcomes.append(outcome)
             dead = sum(outcomes) if outcome else 0
             if dead >= self._limits.dead and dead >= self._limits.share * len(outcomes):
                 self.open = True
-                return False
-        self._outcomes = outcomes
-        return True
+        return not self.open
 
-    def reset(self) -> None:
-        """Closes the fuse and forgets what opened it."""
-        self._outcomes.clear()
-        self.open = False
+    def count(self, died: Sequence[bool]) -> None:
+        """Counts a batch whose dead letters are confirmed; one that is read again counts once."""
+        self._outcomes.extend(died)

@@ -18,7 +18,7 @@ from aiokafka.errors import (
 
 from services.runtime.errors import Permanent, Unavailable, describe
 from services.runtime.metrics import Metrics
-from services.runtime.settings import KafkaSettings
+from services.runtime.settings import KafkaSettings, refuse_setting
 
 Headers = Sequence[tuple[str, bytes]]
 
@@ -59,9 +59,12 @@ def connection_options(settings: KafkaSettings) -> dict[str, Any]:
 
 def tls_context(settings: KafkaSettings) -> ssl.SSLContext | None:
     """The TLS context of a protocol that has one."""
-    if settings.kafka_security_protocol.endswith("SSL"):
+    if not settings.kafka_security_protocol.endswith("SSL"):
+        return None
+    try:
         return ssl.create_default_context(cafile=settings.kafka_ca_file)
-    return None
+    except OSError as error:
+        refuse_setting("kafka_ca_file", f"cannot be read as PEM certificates: {error}")
 
 
 class Producer:

@@ -1,4 +1,4 @@
-"""MongoDB: the only module that names the driver; connection, safety check, errors, bulk inserts.
+"""MongoDB: the only module that names Motor; connection, safety check, errors, bulk inserts.
 
 Motor is at the end of its life (deploy/decisions/0002): stores use the types from here, so that
 the change to PyMongo's own asyncio client is a change to this module.
@@ -10,6 +10,7 @@ from typing import Any
 
 import structlog
 from bson.codec_options import CodecOptions
+from bson.errors import InvalidDocument
 from motor.motor_asyncio import (
     AsyncIOMotorClient,
     AsyncIOMotorCollection,
@@ -17,25 +18,19 @@ from motor.motor_asyncio import (
 )
 from pymongo import ReadPreference
 from pymongo.errors import (
-    AutoReconnect,
     BulkWriteError,
-    ConnectionFailure,
+    ConfigurationError,
+    DocumentTooLarge,
     DuplicateKeyError,
-    ExecutionTimeout,
-    InvalidOperation,
-    NetworkTimeout,
-    NotPrimaryError,
+    InvalidURI,
     OperationFailure,
     PyMongoError,
-    WaitQueueTimeoutError,
-    WriteConcernError,
-    WTimeoutError,
 )
 from pymongo.read_concern import ReadConcern
 from pymongo.write_concern import WriteConcern
 
-from services.runtime.errors import Permanent, Transient, Unavailable
-from services.runtime.settings import Mode, MongoSettings
+from services.runtime.errors import Permanent, Unavailable
+from services.runtime.settings import Mode, MongoSettings, refuse_setting
 
 Document = dict[str, Any]
 Client = AsyncIOMotorClient[Document]
@@ -44,18 +39,10 @@ Collection = AsyncIOMotorCollection[Document]
 
 DUPLICATE_KEY = 11_000
 
-# interrupted, shutting down, not primary, no primary, stepping down, no longer enough nodes
-_AWAY_CODES = frozenset({6, 7, 64, 89, 91, 100, 189, 262, 9001, 10107, 11600, 11602, 13435, 13436})
-_AWAY = (
-    AutoReconnect,
-    ConnectionFailure,
-    ExecutionTimeout,
-    NetworkTimeout,
-    NotPrimaryError,
-    WaitQueueTimeoutError,
-    WriteConcernError,
-    WTimeoutError,
-)
+# bad value, type mismatch, overflow, refused by a validator, bad field names, object too large:
+# faults of this document. Everything else, a full disk and a changed password included, is the
+# database's, and no reason to give a record up.
+_DOCUMENT_CODES = frozenset({2, 14, 15, 52, 55, 56, 57, 121, 10334, 17419, 17420})
 
 log = structlog.get_logger(__name__)
 
@@ -85,13 +72,16 @@ def connect(settings: MongoSettings) -> tuple[Client, Database]:
 
     No operation waits longer than `mongo_timeout_seconds`, finding a primary included.
     """
-    client: Client = AsyncIOMotorClient(
-        settings.mongo_url.get_secret_value(),
-        appname="frontline",
-        timeoutMS=int(settings.mongo_timeout_seconds * 1000),
-        retryWrites=True,
-        uuidRepresentation="standard",
-    )
+    try:
+        client: Client = AsyncIOMotorClient(
+            settings.mongo_url.get_secret_value(),
+            appname="frontline",
+            timeoutMS=int(settings.mongo_timeout_seconds * 1000),
+            retryWrites=True,
+            uuidRepresentation="standard",
+        )
+    except (InvalidURI, ConfigurationError) as error:
+        refuse_setting("mongo_url", str(error))
     return client, durable(client, settings.mongo_database)
 
 
@@ -135,23 +125,25 @@ def database_errors() -> Iterator[None]:
         yield
     except (BulkWriteError, DuplicateKeyError):
         raise
-    except _AWAY as error:
-        raise Unavailable(f"MongoDB: {type(error).__name__}") from error
+    except (DocumentTooLarge, InvalidDocument) as error:
+        raise Permanent(f"MongoDB: {type(error).__name__}") from None
     except OperationFailure as error:
-        if error.code in _AWAY_CODES or error.has_error_label("RetryableWriteError"):
-            raise Unavailable(f"MongoDB: code {error.code}") from error
-        raise Transient(f"MongoDB: {type(error).__name__}, code {error.code}") from error
-    except InvalidOperation as error:  # a client closed under a request that is still running
-        raise Unavailable(f"MongoDB: {type(error).__name__}") from error
+        raise _refusal(error.code) from None
     except PyMongoError as error:
-        raise Permanent(f"MongoDB: {type(error).__name__}") from error
+        raise Unavailable(f"MongoDB: {type(error).__name__}") from None
+
+
+def _refusal(code: int | None) -> Permanent | Unavailable:
+    """What a server's refusal means; its message is left out, because it can quote the document."""
+    kind = Permanent if code in _DOCUMENT_CODES else Unavailable
+    return kind(f"MongoDB: refused with code {code}")
 
 
 async def insert_absent(collection: Collection, documents: Sequence[Document]) -> frozenset[Any]:
     """Inserts documents whose `_id` is not there yet, in one unordered write.
 
-    Returns the `_id`s that were there already. A duplicate on any other index, or any other
-    write error, raises `Permanent`; a write that majority did not confirm raises `Unavailable`.
+    Returns the `_id`s that were there already. Raises as `insert_unordered` does, and `Permanent`
+    for a duplicate on any other index.
     """
     duplicates = await insert_unordered(collection, documents)
     for field in duplicates.values():
@@ -164,7 +156,8 @@ async def insert_unordered(collection: Collection, documents: Sequence[Document]
     """Inserts what it can in one unordered write.
 
     Returns the position of each document that a unique index refused, with the index's first field.
-    Any other write error raises `Permanent`; a write that majority did not confirm `Unavailable`.
+    Raises `Permanent` for a document that MongoDB will never take, `Unavailable` for any other
+    refusal and for a write that majority did not confirm.
     """
     if not documents:
         return {}
@@ -179,12 +172,10 @@ async def insert_unordered(collection: Collection, documents: Sequence[Document]
 def _duplicates(error: BulkWriteError) -> dict[int, str]:
     details = error.details
     if details.get("writeConcernErrors"):
-        raise Unavailable("MongoDB: majority did not confirm the write") from error
+        raise Unavailable("MongoDB: majority did not confirm the write") from None
     duplicates: dict[int, str] = {}
     for failure in details.get("writeErrors", ()):
-        if failure["code"] in _AWAY_CODES:
-            raise Unavailable(f"MongoDB: code {failure['code']}") from error
         if failure["code"] != DUPLICATE_KEY:
-            raise Permanent(f"MongoDB: insert refused with code {failure['code']}") from error
+            raise _refusal(failure["code"]) from None
         duplicates[failure["index"]] = next(iter(failure["keyPattern"]))
     return duplicates

@@ -22,11 +22,12 @@ from services.runtime.health import Health
 from services.runtime.logs import configure_logs
 from services.runtime.metrics import Metrics
 from services.runtime.mongo import Client, UnsafeDatabase, check_safety
-from services.runtime.settings import ProcessSettings, echo, read_settings
+from services.runtime.settings import EXIT_CONFIG, ProcessSettings, echo, read_settings
 
-EXIT_CONFIG = 78
+EXIT_STALLED = 70  # EX_SOFTWARE
 _HEARTBEAT_SECONDS = 1.0
 _HEARTBEAT_STALLED_SECONDS = 15.0
+_MOST_RED_BEATS = 30
 _DATABASE_RETRY_SECONDS = 1.0
 
 log = structlog.get_logger(__name__)
@@ -80,10 +81,18 @@ class Process:
             await asyncio.sleep(_DATABASE_RETRY_SECONDS)
 
     async def beat(self) -> None:
-        """Marks that the event loop comes round; a blocked loop turns liveness red."""
+        """Marks that the event loop comes round, and ends a process that has long stood still:
+        whoever supervises it starts it again.
+        """
         progress = self.health.watch("event_loop", _HEARTBEAT_STALLED_SECONDS)
-        while True:
+        red_beats = 0
+        while not self.stopping.is_set():
             progress.mark()
+            alive, ages = self.health.liveness()
+            red_beats = 0 if alive else red_beats + 1
+            if red_beats > _MOST_RED_BEATS:
+                self.fail(f"no progress, seconds since each loop came round: {ages}", EXIT_STALLED)
+                return
             await asyncio.sleep(_HEARTBEAT_SECONDS)
 
 
@@ -131,9 +140,6 @@ def run(
     version = service_version()
     configure_logs(name, settings.log_level, settings.log_format, version)
     collect_garbage_seldom()
-    for each in (signal.SIGTERM, signal.SIGINT):
-        # uvicorn raises the signal again once it has drained: by then there is nothing to end
-        signal.signal(each, lambda *_: None)
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         raise SystemExit(runner.run(_serve(name, version, settings, build_app)))
 
@@ -172,6 +178,9 @@ async def _serve(
         process,
     )
     heartbeat = asyncio.create_task(process.beat())
+    for each in (signal.SIGTERM, signal.SIGINT):
+        # uvicorn raises the signal again once it has drained: by then there is nothing to end
+        signal.signal(each, lambda *_: None)
     try:
         await server.serve()
     finally:

@@ -2,13 +2,14 @@
 
 import sys
 from enum import StrEnum
-from typing import Any, Literal, Self, TypeVar
+from typing import Any, Literal, NoReturn, Self, TypeVar
 
 import structlog
 from pydantic import Field, SecretStr, ValidationError, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 ENV_PREFIX = "FRONTLINE_"
+EXIT_CONFIG = 78
 
 log = structlog.get_logger(__name__)
 
@@ -119,9 +120,19 @@ def read_settings(settings: type[Settings]) -> Settings:
         return settings()
     except ValidationError as error:
         for item in error.errors(include_url=False, include_input=False):
-            name = ENV_PREFIX + "_".join(map(str, item["loc"])).upper() if item["loc"] else ""
-            sys.stderr.write(f"settings: {name}: {item['msg']}\n".replace(": : ", ": "))
-        raise SystemExit(78) from None
+            _complain("_".join(map(str, item["loc"])), item["msg"])
+        raise SystemExit(EXIT_CONFIG) from None
+
+
+def refuse_setting(field: str, reason: str) -> NoReturn:
+    """Ends the process over a value that only its user can judge: one line, and 78 (EX_CONFIG)."""
+    _complain(field, reason)
+    raise SystemExit(EXIT_CONFIG) from None
+
+
+def _complain(field: str, reason: str) -> None:
+    name = f"{ENV_PREFIX}{field.upper()}: " if field else ""
+    sys.stderr.write(f"settings: {name}{reason}\n")
 
 
 def echo(settings: BaseSettings) -> dict[str, Any]:

@@ -1,10 +1,8 @@
 """Runs the consume contract on FastStream: batches in, commit or rewind out, pauses in between."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from functools import wraps
-from time import monotonic
 from typing import Any
 
 import structlog
@@ -25,7 +23,8 @@ from services.runtime.settings import KafkaSettings
 _FIRST_PAUSE_SECONDS = 0.5
 _LONGEST_PAUSE_SECONDS = 15.0
 _CONNECT_PAUSE_SECONDS = 1.0
-_LAG_SECONDS = 1.0
+_WATCH_SECONDS = 1.0
+_ANSWER_SECONDS = 3.0
 _STOP_SECONDS = 3.0
 
 log = structlog.get_logger(__name__)
@@ -66,7 +65,6 @@ class Subscriber:
         self._drain_seconds = drain_seconds
         self._pause_seconds = 0.0
         self._closed = False
-        self._lag_at = 0.0
         self._task: asyncio.Task[None] | None = None
         self._broker: KafkaBroker | None = None
 
@@ -84,7 +82,7 @@ class Subscriber:
             await self._stop(self._broker, self._drain_seconds + _STOP_SECONDS)
 
     async def _connect(self) -> None:
-        """Starts consuming, however long Kafka is away."""
+        """Starts consuming, however long Kafka is away, and keeps an eye on Kafka from then on."""
         while True:
             self._broker = broker = build_broker(
                 self._topic,
@@ -106,10 +104,9 @@ class Subscriber:
                 self._progress.mark()
                 await asyncio.sleep(_CONNECT_PAUSE_SECONDS)
                 continue
-            self._watch_polls(broker)
-            self._process.health.ready(self.part)
+            consumer = self._watch_polls(broker)
             log.info("consuming", action="consume", topic=self._topic, group=self._group)
-            return
+            await self._watch_broker(consumer)
 
     async def _stop(self, broker: KafkaBroker, seconds: float) -> None:
         """Stops a broker; without Kafka that would take for ever."""
@@ -119,39 +116,49 @@ class Subscriber:
         except Exception as error:  # noqa: BLE001 - it is being given up
             log.warning("consumer left behind", action="stop", reason=describe(error))
 
-    def _watch_polls(self, broker: KafkaBroker) -> None:
+    def _watch_polls(self, broker: KafkaBroker) -> AIOKafkaConsumer:
         """Marks progress at each completed poll: an idle topic is no reason to look dead."""
-        for subscriber in broker.subscribers:
-            assert isinstance(subscriber, BatchSubscriber)
-            consumer = subscriber.consumer
-            assert consumer is not None
-            consumer.getmany = self._marking(consumer, consumer.getmany)
+        [subscriber] = broker.subscribers
+        assert isinstance(subscriber, BatchSubscriber)
+        consumer = subscriber.consumer
+        assert consumer is not None
+        getmany = consumer.getmany
 
-    def _marking(
-        self, consumer: AIOKafkaConsumer, getmany: Callable[..., Awaitable[Any]]
-    ) -> Callable[..., Awaitable[Any]]:
         @wraps(getmany)
         async def poll(**arguments: Any) -> Any:
             records = await getmany(**arguments)
+            # nothing may be awaited from here on: the position is past these records already
             self._progress.mark()
             if not records and not self._closed:
-                self._process.health.ready(self.part)
-            if monotonic() - self._lag_at >= _LAG_SECONDS:
-                self._lag_at = monotonic()
-                await self._measure_lag(consumer)
+                self._pause_seconds = 0.0  # what was rewound is another consumer's by now
             return records
 
-        return poll
+        consumer.getmany = poll
+        return consumer
+
+    async def _watch_broker(self, consumer: AIOKafkaConsumer) -> None:
+        """Asks once a second how far the topic goes: the lag, and whether Kafka is there at all,
+        which polls do not tell: they come back empty without it.
+        """
+        while True:
+            try:
+                async with asyncio.timeout(_ANSWER_SECONDS):
+                    await self._measure_lag(consumer)
+            except IllegalStateError:
+                pass  # a rebalance took a partition meanwhile
+            except Exception as error:  # noqa: BLE001 - whatever it is, Kafka does not answer
+                self._process.health.not_ready(self.part, f"Kafka: {describe(error)}")
+            else:
+                if not self._closed and not self._pause_seconds:
+                    self._process.health.ready(self.part)
+            await asyncio.sleep(_WATCH_SECONDS)
 
     async def _measure_lag(self, consumer: AIOKafkaConsumer) -> None:
-        with suppress(IllegalStateError):  # a rebalance took the partition meanwhile
-            for partition in consumer.assignment():
-                high_water = consumer.highwater(partition)
-                if high_water is not None:
-                    lag = high_water - await consumer.position(partition)
-                    self._process.metrics.lag.labels(
-                        partition.topic, self._group, str(partition.partition)
-                    ).set(lag)
+        for partition, end in (await consumer.end_offsets(list(consumer.assignment()))).items():
+            lag = end - await consumer.position(partition)
+            self._process.metrics.lag.labels(
+                partition.topic, self._group, str(partition.partition)
+            ).set(lag)
 
     async def _receive(self, message: KafkaMessage) -> None:
         """One batch: settled and committed by FastStream, or rewound and its partitions paused."""
@@ -172,9 +179,7 @@ class Subscriber:
             log.exception("batch failed", action="consume", topic=self._topic, group=self._group)
             self._rewind(consumer, Unavailable(describe(error)), len(records))
             raise NackMessage from None
-        if self._pause_seconds:
-            self._pause_seconds = 0.0
-            self._process.health.ready(self.part)
+        self._pause_seconds = 0.0
 
     def _rewind(self, consumer: AIOKafkaConsumer, error: Unavailable, records: int) -> None:
         metrics, labels = self._process.metrics, (self._topic, self._group)

@@ -184,6 +184,19 @@ async def test_fuse_opens_before_a_topic_drains_into_dead_letters() -> None:
         await settle([received_record(9)])
 
 
+async def test_a_batch_read_again_for_its_unconfirmed_dead_letter_counts_once() -> None:
+    producer = RecordingProducer(Unavailable("Kafka: TimeoutError"))
+    settle = contract(Handler(), producer, FuseLimits(dead=3, share=0.1, window=100)).settle
+    batch = [record(b"bad", offset=0), *[received_record(n) for n in range(1, 5)]]
+    for _ in range(20):
+        with pytest.raises(Unavailable) as raised:
+            await settle(batch)
+        assert not isinstance(raised.value, FuseOpen)
+    producer.error = None
+    await settle(batch)
+    assert len(producer.records) == 1
+
+
 async def test_few_dead_letters_among_many_good_records_leave_the_fuse_closed() -> None:
     producer = RecordingProducer()
     settle = contract(Handler(), producer, FuseLimits(dead=5, share=0.2, window=50)).settle
