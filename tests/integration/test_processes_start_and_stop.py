@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 from pathlib import Path
+from time import monotonic
 
 import httpx
 import pytest
@@ -75,3 +76,19 @@ async def test_consumers_are_not_ready_while_kafka_is_gone(
         await until(lambda: all_answer(503), "red readiness", 30)
         await asyncio.to_thread(kafka_server.start)
         await until(lambda: all_answer(200), "green readiness", 60)
+
+
+async def test_a_process_ends_although_the_broker_stands_still(
+    kafka_servers: str, kafka_server: Handle, mongo_url: str, tmp_path: Path
+) -> None:
+    async with Pipeline(
+        kafka_servers, mongo_url, tmp_path, services=("classifier", "departments")
+    ) as pipeline:
+        await asyncio.to_thread(kafka_server.pause)
+        try:
+            for service in pipeline.services.values():
+                asked = monotonic()
+                assert await asyncio.to_thread(service.stop) == 0, service.tail()
+                assert monotonic() - asked < 10
+        finally:
+            await asyncio.to_thread(kafka_server.resume)
