@@ -3,7 +3,7 @@
     waiting ──claim──▶ waiting, leased ──acknowledge──▶ settled
        ▲                    │      │
        │◀──lease expires────┤      └──dead_letter──▶ dead
-       └◀──release──────────┘
+       └◀──release, give back
     waiting ──claim, received too often──▶ dead
 
 A lease is held by whoever knows its token until it expires; every claim has a new token, so that
@@ -160,6 +160,15 @@ def release(item: Item, token: str, delay: timedelta, now: datetime) -> tuple[It
     assert item.lease is not None
     lease = replace(item.lease, released=True)
     return replace(item, lease=lease, visible_at=now + delay), Result.DONE
+
+
+def give_back(item: Item, token: str, now: datetime) -> tuple[Item, Result]:
+    """Puts an item back as if it had not been claimed; its turn goes by when it was queued."""
+    released, result = release(item, token, timedelta(), now)
+    if result is not Result.DONE:
+        return item, result
+    count = item.receive_count - 1
+    return replace(released, visible_at=item.created_at, receive_count=count), result
 
 
 def extend(item: Item, token: str, visibility: timedelta, now: datetime) -> tuple[Item, Result]:

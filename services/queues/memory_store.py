@@ -97,6 +97,13 @@ class MemoryQueueStore:
             department, leases, lambda item, token: lifecycle.release(item, token, delay, now)
         )
 
+    async def give_back(self, department: str, leases: Sequence[LeaseRef]) -> list[Result]:
+        """As the lifecycle has it."""
+        now = self._clock()
+        return self._apply(
+            department, leases, lambda item, token: lifecycle.give_back(item, token, now)
+        )
+
     async def dead_letter(
         self, department: str, leases: Sequence[LeaseRef], reason: str
     ) -> list[Result]:

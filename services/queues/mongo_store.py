@@ -175,6 +175,14 @@ class MongoQueueStore:
             department, leases, call, pipeline, result_of=statements.result_of_release
         )
 
+    async def give_back(self, department: str, leases: Sequence[LeaseRef]) -> list[Result]:
+        """One write for all."""
+        call = self._new_token()
+        pipeline = statements.give_back(call)
+        return await self._apply(
+            department, leases, call, pipeline, result_of=statements.result_of_release
+        )
+
     async def dead_letter(
         self, department: str, leases: Sequence[LeaseRef], reason: str
     ) -> list[Result]:

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from time import monotonic
 
@@ -54,7 +55,14 @@ class Pullers:
         queue.arrived.set()
         if queue.task is None or queue.task.done():
             queue.task = asyncio.create_task(self._serve(department, queue))
-        return await answer
+        try:
+            return await answer
+        except asyncio.CancelledError:
+            if not answer.cancelled() and answer.exception() is None:  # answered, and then left
+                with suppress(ConsumeError):  # else the items come back when their leases end
+                    leases = [each.lease for each in answer.result()]
+                    await self._store.give_back(department, leases)
+            raise
 
     def close(self) -> None:
         """Lets nobody wait any longer: whoever does, is answered after one last look."""
@@ -87,7 +95,7 @@ class Pullers:
                 puller.answer.set_result(items[: puller.max_items])
                 items = items[puller.max_items :]
         if items:  # whose puller went away while we claimed
-            await self._store.release(department, [each.lease for each in items], 0)
+            await self._store.give_back(department, [each.lease for each in items])
         return empty
 
     def _answer_late(self, pullers: Sequence[_Puller]) -> None:

@@ -148,6 +148,13 @@ def release(call: str, seconds: float) -> Pipeline:
     return [{"$set": changes}]
 
 
+def give_back(call: str) -> Pipeline:
+    """Puts back as if it had not been claimed, its turn by when it was queued."""
+    count = {"$subtract": ["$receive_count", 1]}
+    turn = {"visible_at": "$created_at", "receive_count": count}
+    return [{"$set": turn | {"lease.released": True, "lease.call": call}}]
+
+
 def extend(call: str, seconds: float) -> Pipeline:
     """Lets a lease last from now."""
     until = _from_now(seconds)

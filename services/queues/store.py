@@ -121,6 +121,13 @@ class QueueStore(Protocol):
         """Puts items back, receivable after `delay_seconds`."""
         ...
 
+    async def give_back(self, department: str, leases: Sequence[LeaseRef]) -> list[Result]:
+        """Puts items back that were claimed for nobody: it does not count as a receive.
+
+        Not for clients, who could keep an item that nobody can handle alive with it.
+        """
+        ...
+
     async def dead_letter(
         self, department: str, leases: Sequence[LeaseRef], reason: str
     ) -> list[Result]:

@@ -216,6 +216,38 @@ async def test_a_released_lease_is_over(queues: Queues) -> None:
     assert await queues.store.release(HOUSING, [item.lease], 0) == [LOST]
 
 
+async def test_an_item_given_back_was_not_received_and_goes_before_what_came_later(
+    queues: Queues,
+) -> None:
+    await fill(queues)
+    await queues.advance(100)
+    later = feedback(2, received_at=NOON + timedelta(days=30_000))
+    await queues.store.enqueue([later], [new_item(2)])
+    for _ in range(6):
+        item = await take_one(queues)
+        assert (item.receive_count, item.feedback["id"]) == (1, feedback_id(1))
+        assert await queues.store.give_back(HOUSING, [item.lease]) == [DONE]
+    depth = await queues.store.depth(HOUSING)
+    assert (depth.waiting, depth.in_flight, depth.dead) == (2, 0, 0)
+    assert depth.oldest_age_seconds == pytest.approx(100, abs=5)
+
+
+async def test_only_who_holds_a_lease_can_give_it_back_and_only_once(queues: Queues) -> None:
+    await fill(queues)
+    old = await take_one(queues, seconds=10)
+    await queues.advance(11)
+    new = await take_one(queues)
+    give_back = queues.store.give_back
+    assert await give_back(HOUSING, [old.lease, lease(9, "any")]) == [LOST, UNKNOWN]
+    assert await give_back("DWP", [new.lease]) == [UNKNOWN]
+    assert await give_back(HOUSING, [new.lease]) == [DONE]
+    assert await give_back(HOUSING, [new.lease]) == [ALREADY]
+    last = await take_one(queues)
+    assert last.receive_count == 2
+    assert await queues.store.acknowledge(HOUSING, [last.lease]) == [DONE]
+    assert await give_back(HOUSING, [last.lease]) == [ALREADY]
+
+
 async def test_a_dead_lettered_item_leaves_the_queue(queues: Queues) -> None:
     await fill(queues)
     item = await take_one(queues)

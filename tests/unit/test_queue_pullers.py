@@ -4,11 +4,12 @@ import asyncio
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from time import monotonic
+from typing import Any
 
 import pytest
 
 from schemas.routing import Role
-from services.queues.item import Result
+from services.queues.item import MOST_RECEIVES, Result
 from services.queues.memory_store import MemoryQueueStore
 from services.queues.pullers import Pullers
 from services.queues.store import LeasedItem, LeaseRef, NewItem
@@ -25,7 +26,7 @@ class CountingStore(MemoryQueueStore):
     def __init__(self) -> None:
         super().__init__(lambda: datetime.now(UTC))
         self.claims: list[tuple[int, float]] = []
-        self.released: list[LeaseRef] = []
+        self.given_back: list[LeaseRef] = []
         self.gate = asyncio.Event()
         self.gate.set()
         self.away = False
@@ -39,11 +40,9 @@ class CountingStore(MemoryQueueStore):
             raise Unavailable("MongoDB: away")
         return await super().receive(department, max_items, visibility_seconds)
 
-    async def release(
-        self, department: str, leases: Sequence[LeaseRef], delay_seconds: float
-    ) -> list[Result]:
-        self.released += leases
-        return await super().release(department, leases, delay_seconds)
+    async def give_back(self, department: str, leases: Sequence[LeaseRef]) -> list[Result]:
+        self.given_back += leases
+        return await super().give_back(department, leases)
 
     async def fill(self, count: int, start: int = 0) -> None:
         feedbacks = [feedback(start + number) for number in range(count)]
@@ -127,18 +126,41 @@ async def test_closing_ends_every_wait(pullers: Pullers) -> None:
     assert await asyncio.wait_for(asyncio.gather(*waits), 5) == [[]] * 5
 
 
-async def test_what_was_claimed_for_one_who_went_away_is_released(
+async def test_what_was_claimed_for_those_who_went_away_was_not_received(
     store: CountingStore, pullers: Pullers
 ) -> None:
     await store.fill(3)
-    store.gate.clear()
-    gone = asyncio.create_task(pullers.receive(DWP, 3, 60))
-    await until(lambda: store.claims, "the claim")
-    gone.cancel()
+    for times in range(1, MOST_RECEIVES + 2):
+        store.gate.clear()
+        gone = asyncio.create_task(pullers.receive(DWP, 3, 60))
+        await until(lambda: len(store.claims) == times, "the claim")  # noqa: B023
+        gone.cancel()
+        await asyncio.wait({gone})
+        store.gate.set()
+        await until(lambda: len(store.given_back) == 3 * times, "the items given back")  # noqa: B023
+    items = await pullers.receive(DWP, 3, 60)
+    assert [item.receive_count for item in items] == [1, 1, 1]
+
+
+async def test_one_who_goes_away_between_claim_and_answer_has_not_received(
+    store: CountingStore,
+) -> None:
+    await store.fill(1)
+    answered = asyncio.Event()
+
+    class Watched(Pullers):
+        async def _claim(self, department: str, pullers: Any) -> bool:
+            empty = await super()._claim(department, pullers)
+            if not answered.is_set():
+                gone.cancel()  # its answer is there, and it has not seen it yet
+                answered.set()
+            return empty
+
+    pullers = Watched(store, poll_seconds=0.02)
+    gone = asyncio.create_task(pullers.receive(DWP, 1, 60))
     await asyncio.wait({gone})
-    store.gate.set()
-    await until(lambda: len(store.released) == 3, "the release")
-    assert len(await pullers.receive(DWP, 3, 60)) == 3
+    assert gone.cancelled()
+    assert [item.receive_count for item in await pullers.receive(DWP, 1, 60)] == [1]
 
 
 async def test_everyone_learns_that_the_database_is_away(
