@@ -1,5 +1,6 @@
 """Decides who has to wait: so much per key and second, so much at once."""
 
+from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -56,23 +57,32 @@ class Rates:
 
 
 class Gate:
-    """Lets so many in at once; the rest is told to come back, before it costs anything."""
+    """Lets so many in at once; the rest is told to come back, before it costs anything.
+
+    No key holds more than half of the places: one charity's slow clients stop no other.
+    """
 
     def __init__(self, most: int, what: str) -> None:
         self._free = most
+        self._most_of_a_key = max(1, most // 2)
+        self._held: Counter[str] = Counter()
         self._what = what
 
     @contextmanager
-    def pass_through(self) -> Iterator[None]:
-        """Holds a place; raises a 503 `Problem` when none is free."""
-        if self._free == 0:
+    def pass_through(self, key_id: str) -> Iterator[None]:
+        """Holds a place; raises a 503 `Problem` when none is free for this key."""
+        if self._free == 0 or self._held[key_id] >= self._most_of_a_key:
             raise unavailable(
                 f"Too many {self._what} are being taken at once. Nothing was stored:"
                 " send it again after the time in Retry-After.",
                 retry_after=1,
             )
         self._free -= 1
+        self._held[key_id] += 1
         try:
             yield
         finally:
             self._free += 1
+            self._held[key_id] -= 1
+            if not self._held[key_id]:
+                del self._held[key_id]

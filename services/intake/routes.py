@@ -54,7 +54,7 @@ class SubmissionRoutes:
         key = _idempotency_key(request)
         body = await read_body(request, self._most_bytes, self._body_seconds)
         candidate = Candidate(parse_body(body, Submission), key)
-        with self._requests.pass_through():
+        with self._requests.pass_through(credential.key_id):
             [result] = await self._acceptance.accept(credential, [candidate], _traceparent(request))
         if isinstance(result, Problem):
             raise result
@@ -75,7 +75,7 @@ class SubmissionRoutes:
                 "Idempotency key misplaced",
                 "A batch has no Idempotency-Key of its own: give each item its idempotency_key.",
             )
-        with self._batches.pass_through():
+        with self._batches.pass_through(credential.key_id):
             body = await read_body(request, self._most_batch_bytes, self._body_seconds)
             items = parse_body(body, LooseBatch).items
             self._rates.spend(credential.key_id, len(items) - 1)  # one was spent to get here

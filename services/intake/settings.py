@@ -34,9 +34,11 @@ class IntakeSettings(ProcessSettings, KafkaSettings, MongoSettings):
         20_000, ge=MAX_BATCH_ITEMS, description="submissions per key at once, after a quiet time"
     )
     in_flight_requests: int = Field(
-        256, ge=1, description="submissions being stored and published at once"
+        512, ge=1, description="submissions being stored at once; a key has at most half"
     )
-    in_flight_batches: int = Field(8, ge=1, description="batches being read and stored at once")
+    in_flight_batches: int = Field(
+        16, ge=1, description="batches being read and stored at once; a key has at most half"
+    )
     relay_seconds: float = Field(1.0, gt=0, description="pause between two looks for left receipts")
     relay_after_seconds: float = Field(
         5.0, gt=0, description="age from which an unpublished receipt is the relay's"

@@ -65,10 +65,10 @@ def test_buckets_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_a_gate_is_free_again_whatever_happened_inside() -> None:
     gate = Gate(1, "submissions")
-    with pytest.raises(ValueError, match="inside"), gate.pass_through():
+    with pytest.raises(ValueError, match="inside"), gate.pass_through("key"):
         raise ValueError("inside")
-    with gate.pass_through():
-        with pytest.raises(Problem) as raised, gate.pass_through():
+    with gate.pass_through("key"):
+        with pytest.raises(Problem) as raised, gate.pass_through("key"):
             raise AssertionError("passed a closed gate")
         assert raised.value.status == 503
         assert raised.value.headers["Retry-After"] == "1"
@@ -79,3 +79,12 @@ def test_a_burst_that_a_batch_cannot_fit_in_is_refused_at_start() -> None:
         IntakeSettings(rate_burst_items=499)
     with pytest.raises(ValueError, match="FRONTLINE_RELAY_AFTER_SECONDS"):
         IntakeSettings(relay_after_seconds=1.0, kafka_produce_seconds=1.5)
+
+
+def test_one_key_holds_at_most_half_of_the_places() -> None:
+    gate = Gate(4, "batches")
+    with gate.pass_through("slow"), gate.pass_through("slow"):
+        with pytest.raises(Problem), gate.pass_through("slow"):
+            pytest.fail("inside")
+        with gate.pass_through("other"):
+            pass
