@@ -1,12 +1,11 @@
 """`make demo`: all samples arrive once, a second start finds its data, nothing is left running."""
 
 import json
-import os
 import signal
 import stat
 import subprocess
-import sys
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -19,66 +18,12 @@ from deploy.local.mongod import find_mongod
 from deploy.local.samples import read_samples
 from deploy.local.waiting import wait_until
 from schemas.departments import load_departments
-from tests.infra import LIBRARIES, STATE, free_port
+from tests.e2e.demo import START_SECONDS, DemoRun, NewcomersRun
+from tests.infra import LIBRARIES, free_port
 
-ROOT = Path(__file__).parents[2]
-START_SECONDS = 120
-PORTS = ("KAFKA", "KAFKA_CONTROLLER", "MONGO", "INTAKE", "DEPARTMENTS", "CLASSIFIER", "ROUTER")
 SERVICES = ("intake", "classifier", "router", "departments")
 
 pytestmark = pytest.mark.timeout(400)
-
-
-class DemoRun:
-    """One folder of state, on which demos are started one after the other."""
-
-    def __init__(self, state: Path) -> None:
-        self.state = state
-        self._runs: list[subprocess.Popen[bytes]] = []
-        state.mkdir()
-        (STATE / "jars").mkdir(parents=True, exist_ok=True)
-        (state / "jars").symlink_to(STATE / "jars")
-        own = {f"FRONTLINE_DEMO_{name}_PORT": str(free_port()) for name in PORTS}
-        own["FRONTLINE_STATE_DIR"] = str(state)
-        foreign = {name for name in os.environ if name.startswith("FRONTLINE_")}
-        kept = {name: value for name, value in os.environ.items() if name not in foreign}
-        self.environment = kept | own
-
-    def start(self, *flags: str, **settings: str) -> subprocess.Popen[bytes]:
-        """Starts `make demo`'s program; what it prints is in `printed`."""
-        with (self.state / "terminal").open("wb") as output:
-            run = subprocess.Popen(
-                [sys.executable, "-m", "deploy.local", "demo", *flags],
-                cwd=ROOT,
-                env=self.environment | settings,
-                stdout=output,
-                stderr=subprocess.STDOUT,
-            )
-        self._runs.append(run)
-        return run
-
-    @property
-    def printed(self) -> str:
-        return (self.state / "terminal").read_text()
-
-    def wait_for(self, text: str, run: subprocess.Popen[bytes]) -> None:
-        def decided() -> bool:
-            return text in self.printed or run.poll() is not None
-
-        assert wait_until(decided, START_SECONDS, 0.2), self.printed
-        assert text in self.printed, self.printed
-
-    def once(self) -> str:
-        """Runs `--once` to its end, which must be a good one."""
-        run = self.start("--once")
-        code = run.wait(START_SECONDS)
-        assert code == 0, self.printed
-        return self.printed
-
-    def end(self) -> None:
-        for run in self._runs:
-            run.kill()
-            run.wait()
 
 
 @pytest.fixture
@@ -133,11 +78,13 @@ def keys_for_scripts(demo: DemoRun) -> dict[str, Any]:
     keys: dict[str, Any] = document["keys"]
     assert set(keys) == {"charity", "departments", "operator"}
     assert "partnerships-hub" in keys["departments"]
-    assert set(keys["departments"]) <= {each.slug for each in load_departments().departments}
+    today = datetime.now(UTC).date()
+    assert set(keys["departments"]) == {each.slug for each in load_departments().open_on(today)}
     return keys
 
 
-def test_all_samples_arrive_and_a_second_start_adds_nothing(demo: DemoRun) -> None:
+def arrive_once_in_two_starts(demo: DemoRun) -> None:
+    """The second start adds nothing, and what is queued is what was decided."""
     first = demo.once()
     count = len(read_samples())
     assert count >= 60
@@ -158,6 +105,19 @@ def test_all_samples_arrive_and_a_second_start_adds_nothing(demo: DemoRun) -> No
         for department in decision["departments"]
     )
     assert sorted(item["_id"] for item in after_second["queue_items"]) == meant
+
+
+def test_all_samples_arrive_and_a_second_start_adds_nothing(demo: DemoRun) -> None:
+    arrive_once_in_two_starts(demo)
+
+
+@pytest.mark.timeout(1_500)  # it installs everything
+def test_make_demo_in_a_clone_does_the_same(tmp_path: Path) -> None:
+    demo = NewcomersRun(tmp_path / "clone")
+    try:
+        arrive_once_in_two_starts(demo)
+    finally:
+        demo.end()
 
 
 def test_a_killed_service_comes_back_and_an_interrupt_leaves_nothing(demo: DemoRun) -> None:
