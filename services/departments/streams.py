@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncGenerator
-from contextlib import aclosing
+from contextlib import aclosing, suppress
 from time import monotonic
 from typing import Any
 
@@ -71,8 +71,8 @@ class StreamRoutes:
         await self._tail.reach(resumed or {}, _REACH_SECONDS)
         start = self._tail.positions if resumed is None else resumed
         opening = _reset(start) if expired else _opening(start)
-        frames = self._counted(interest, self._frames(interest, start, opening))
-        return EventStream(frames, self._settings.stream_send_seconds)
+        frames = self._while_allowed(request, self._frames(interest, start, opening))
+        return EventStream(self._counted(interest, frames), self._settings.stream_send_seconds)
 
     def _read_areas(self, request: Request) -> frozenset[str]:
         areas = request.query_params.getlist("area")
@@ -100,6 +100,8 @@ class StreamRoutes:
                     sent += len(frame)
                     yield frame
             reason = "stopping" if self._stopping.is_set() else "client too slow"
+        except Problem as problem:
+            reason = problem.title  # the client learns of it when it comes again
         except Unavailable as error:
             reason = str(classify(error))  # the client comes again, with its cursor
         finally:
@@ -114,6 +116,22 @@ class StreamRoutes:
                 bytes=sent,
                 reason=reason,
             )
+
+    async def _while_allowed(
+        self, request: Request, frames: AsyncGenerator[bytes, None]
+    ) -> AsyncGenerator[bytes, None]:
+        """Passes frames on, and asks once per heartbeat whether the key is still good.
+
+        Raises a 401 or 403 `Problem` when it is not; that nobody can say ends no stream.
+        """
+        asked = monotonic()
+        async with aclosing(frames):
+            async for frame in frames:
+                if monotonic() - asked >= self._settings.stream_heartbeat_seconds:
+                    with suppress(Unavailable):
+                        await self._access.read_streams(request)
+                    asked = monotonic()
+                yield frame
 
     async def _frames(
         self, interest: Interest, start: Positions, opening: bytes

@@ -13,6 +13,8 @@ import pytest_asyncio
 from schemas.codec import decode
 from schemas.envelope import FeedbackRouted
 from schemas.feedback import Marking
+from services.accounts.key_store import MongoKeyStore
+from services.accounts.keys import parse_key
 from services.departments.stream_log import read_cursor, write_cursor
 from tests.builders import feedback_id
 from tests.streaming import Reader
@@ -116,6 +118,18 @@ async def test_a_quiet_stream_is_kept_open_and_its_cursor_young(service: Departm
         assert comment.startswith(":")
         read_cursor(fresh.removeprefix("id: "))
         await lines.aclose()  # type: ignore[attr-defined]
+
+
+async def test_revoking_a_key_ends_its_open_stream_and_no_other(service: Departments) -> None:
+    revoked, good = await service.client("DWP"), await service.client("MHCLG")
+    async with Reader(revoked) as ending, Reader(good) as lasting:
+        key = parse_key(revoked.headers["authorization"].removeprefix("Bearer "))
+        await MongoKeyStore(service.database).revoke(key.key_id, datetime.now(UTC))
+        await until(ending.ended.is_set, "the stream to end")
+        assert (await revoked.get("/v1/streams")).status_code == 401
+        await service.publish([routed(40)])
+        await lasting.until_subjects(40)
+        assert feedback_id(40) not in ending.subjects
 
 
 async def test_requests_that_cannot_be_served_say_why(service: Departments) -> None:
