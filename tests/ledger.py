@@ -44,12 +44,10 @@ class Ledger:
 
 async def _may_be_complete(database: Database, feedbacks: int) -> bool:
     """By counts alone, which cost little while events flow."""
-    decisions = database["routing_decisions"]
-    if await decisions.count_documents({}) < feedbacks:
-        return False
-    count = {"$group": {"_id": None, "items": {"$sum": {"$size": "$departments"}}}}
-    wanted = await decisions.aggregate([count]).to_list(None)
-    return not wanted or await database["queue_items"].count_documents({}) >= wanted[0]["items"]
+    counts = [
+        await database[name].count_documents({}) for name in ("routing_decisions", "queue_items")
+    ]
+    return min(counts) >= feedbacks
 
 
 async def _missing(database: Database) -> set[tuple[str, str]]:
