@@ -7,6 +7,7 @@ import tempfile
 import uuid
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import uvloop
 from pydantic import SecretStr
@@ -81,7 +82,7 @@ class Bench:
         return topic
 
     def _pipeline(self, *services: str) -> Pipeline:
-        limits: dict[str, float] = {"rate_items_per_second": 1e9, "rate_burst_items": 10**9}
+        limits: dict[str, Any] = {"rate_items_per_second": 1e9, "rate_burst_items": 10**9}
         return Pipeline(
             self._servers,
             self._mongo_url,
