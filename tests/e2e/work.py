@@ -19,6 +19,8 @@ VISIBILITY_SECONDS = 60
 _AGAIN_SECONDS = 0.1
 # departments do not work faster than people write: the pipeline keeps its half of the machine
 _PAUSE_SECONDS = 0.1
+# long enough for events to be logged while nobody reads: only resuming brings them
+_AWAY_SECONDS = 1.0
 
 
 class Worker:
@@ -109,7 +111,7 @@ class Follower:
             while True:
                 with suppress(httpx.TransportError):
                     await self._read(client)
-                await asyncio.sleep(_AGAIN_SECONDS)
+                await asyncio.sleep(_AWAY_SECONDS)
 
     async def _read(self, client: httpx.AsyncClient) -> None:
         """One connection, on which no event comes twice; after a restart one may, by its id."""
