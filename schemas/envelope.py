@@ -6,6 +6,7 @@ from uuid import UUID
 
 from pydantic import AwareDatetime, Field
 
+from schemas.correction import CorrectedFeedback
 from schemas.feedback import Contract, Feedback, FeedbackId, Marking
 from schemas.ids import derive_id
 from schemas.progress import ProgressedFeedback
@@ -123,3 +124,11 @@ class FeedbackProgressed(Event[ProgressedFeedback]):
     TYPE = "frontline.feedback.progressed.v1"
     SOURCE = "/frontline/departments"
     type: Literal["frontline.feedback.progressed.v1"]
+
+
+class FeedbackCorrected(Event[CorrectedFeedback]):
+    """A team corrected the tags of a feedback."""
+
+    TYPE = "frontline.feedback.corrected.v1"
+    SOURCE = "/frontline/departments"
+    type: Literal["frontline.feedback.corrected.v1"]

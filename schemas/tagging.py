@@ -20,12 +20,30 @@ class Abstention(StrEnum):
     OUT_OF_SCOPE = "out_of_scope"
 
 
+class Reader(StrEnum):
+    """Who read the text: the fast reader alone, or the careful one as well."""
+
+    FAST = "fast"
+    CAREFUL = "careful"
+
+
+class Passage(Contract):
+    """A part of the text: from `start` up to, not including, `end`, in characters."""
+
+    start: int = Field(ge=0)
+    end: int = Field(ge=0)
+
+
 class AreaTag(Contract):
-    """One policy area that the text is about, and the words that spoke for it."""
+    """One policy area that the text is about, and the words that spoke for it.
+
+    `passage` is where they stand, in a text long enough to be read by passages.
+    """
 
     area: Slug
     probability: Probability
     reasons: tuple[str, ...] = ()
+    passage: Passage | None = None
 
 
 class AreaCandidate(Contract):
@@ -43,14 +61,21 @@ class DepartmentCandidate(Contract):
 
 
 class Tagging(Contract):
-    """Areas above their thresholds, most probable first; empty with `abstained` set, never both."""
+    """Areas above their thresholds, most probable first; empty with `abstained` set, never both.
+
+    `scores` are the log-odds of every area of the vocabulary, in its order, and last those of
+    being out of scope: other thresholds can be applied to them without reading the text again.
+    """
 
     areas: tuple[AreaTag, ...] = ()
     abstained: Abstention | None = None
     candidates: tuple[AreaCandidate, ...] = Field(default=(), max_length=10)
     department_candidates: tuple[DepartmentCandidate, ...] = Field(default=(), max_length=5)
+    scores: tuple[float, ...] | None = None
+    reader: Reader | None = None
     model_version: str
     vocabulary_version: str
+    threshold_version: str | None = None
 
 
 class TaggedFeedback(Contract):

@@ -6,6 +6,7 @@ from typing import Any
 
 from schemas.envelope import (
     Event,
+    FeedbackCorrected,
     FeedbackProgressed,
     FeedbackReceived,
     FeedbackRouted,
@@ -49,6 +50,7 @@ RECEIVED = Topic("feedback.received", FeedbackReceived, "intake", ("classifier",
 TAGGED = Topic("feedback.tagged", FeedbackTagged, "classifier", ("router",))
 ROUTED = Topic("feedback.routed", FeedbackRouted, "router", ("intake", "departments"))
 PROGRESSED = Topic("feedback.progressed", FeedbackProgressed, "departments", ("intake",))
+CORRECTED = Topic("feedback.corrected", FeedbackCorrected, "departments", ("classifier",))
 
-CONSUMED = (RECEIVED, TAGGED, ROUTED, PROGRESSED)
+CONSUMED = (RECEIVED, TAGGED, ROUTED, PROGRESSED, CORRECTED)
 TOPICS = CONSUMED + tuple(topic.dead_letters() for topic in CONSUMED)

@@ -13,6 +13,13 @@ LIBRARIES = {"runtime", "queues", "accounts", "routing"}
 
 # modules that decide and touch nothing: no input, no output, no clock of their own
 PURE = {
+    "services/classifier/comparing.py",
+    "services/classifier/deciding.py",
+    "services/classifier/fast.py",
+    "services/classifier/judging.py",
+    "services/classifier/passages.py",
+    "services/classifier/reading.py",
+    "services/classifier/reasons.py",
     "services/classifier/tagging.py",
     "services/intake/submissions.py",
     "services/queues/item.py",
@@ -104,6 +111,19 @@ def test_only_the_runtime_touches_kafka() -> None:
         if tops(path) & STREAMING:
             inside = within(".".join(path.relative_to(ROOT).parts[:2]), "services.runtime")
             assert inside or path.name == "app.py", f"{path} imports a Kafka library"
+
+
+def test_only_training_touches_what_is_heavy() -> None:
+    """The running classifier needs neither torch nor scikit-learn nor what draws plots."""
+    heavy = {"matplotlib", "onnx", "scipy", "sklearn", "torch", "transformers"}
+    apart = (ROOT / "services/classifier/training", ROOT / "services/classifier/evaluation")
+    for path in modules("services"):
+        inside = any(path.is_relative_to(folder) for folder in apart)
+        assert inside or not tops(path) & heavy, f"{path} imports what only training has"
+        for name in imports(path):
+            assert inside or not name.startswith(
+                ("services.classifier.training", "services.classifier.evaluation")
+            ), f"{path} imports {name}, which the image does not have"
 
 
 def test_motor_is_named_in_one_module() -> None:
