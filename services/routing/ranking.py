@@ -18,16 +18,20 @@ class Ranking:
 
     def __init__(self, departments: Sequence[str], areas: Sequence[str], rules: Rules) -> None:
         self.departments = tuple(departments)
-        self._wording = np.float32(rules.ranking.wording)
+        self.wording = np.float32(rules.ranking.wording)
         self._shares = _shares(self.departments, areas, rules)
 
     def mix(self, evidence: Floats, areas: Floats) -> Floats:
         """Mixes (n, departments) and (n, areas) into (n, departments); each row sums to 1."""
-        brought = areas @ self._shares
-        brought /= np.maximum(brought.sum(axis=1, keepdims=True), np.float32(1e-9))
-        mixed: Floats = self._wording * evidence + (1 - self._wording) * brought
+        mixed: Floats = self.wording * evidence + (1 - self.wording) * self.brought(areas)
         mixed /= np.maximum(mixed.sum(axis=1, keepdims=True), np.float32(1e-9))
         return mixed
+
+    def brought(self, areas: Floats) -> Floats:
+        """What areas (n, areas) bring to departments (n, departments); each row sums to 1."""
+        brought: Floats = areas @ self._shares
+        brought /= np.maximum(brought.sum(axis=1, keepdims=True), np.float32(1e-9))
+        return brought
 
 
 def _shares(departments: tuple[str, ...], areas: Sequence[str], rules: Rules) -> Floats:

@@ -104,6 +104,20 @@ class Metrics:
             ["result"],
             registry=registry,
         )
+        # Does the candidate model keep up with the one in use?
+        self.shadow_readings = Counter(
+            "frontline_shadow_readings",
+            "Texts offered to the candidate model, by result",
+            ["result"],
+            registry=registry,
+        )
+        # What would the candidate model change?
+        self.shadow_disagreements = Counter(
+            "frontline_shadow_disagreements",
+            "Texts on which the candidate model disagrees, by what differs",
+            ["difference"],
+            registry=registry,
+        )
         # Do repeated events meet their stored decision?
         self.decisions = Counter(
             "frontline_decisions", "Routing decisions: new or stored", ["origin"], registry=registry
