@@ -1,6 +1,6 @@
 # Everything runs in var/venv, which each verb sets up when it is missing or out of date.
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-fast check format bench train
+.PHONY: help demo test test-fast check format bench train evaluate
 PYTHON ?= python3
 export PYTHON
 RUN := var/venv/bin/python
@@ -36,6 +36,10 @@ bench: ## Measure each path side by side with its raw counterpart
 	@deploy/setup.sh dev
 	@$(RUN) -m tests.benchmarks
 
-train: ## Train the classifier's model; DATA=folder of the training data (not shipped here)
+train: ## Train the classifier's model, resumably; DATA=folder of its data, QUICK=1 the whole way on a sample
 	@deploy/setup.sh train
-	@$(RUN) -m services.classifier.training $(DATA)
+	@$(RUN) -m services.classifier.training $(DATA) $(if $(QUICK),--quick --out var/quick-model)
+
+evaluate: ## Measure the model; writes its report, card and transparency record; DATA=folder as for train
+	@deploy/setup.sh dev
+	@$(RUN) -m services.classifier.evaluation $(DATA)

@@ -5,7 +5,7 @@ from typing import Annotated
 
 from pydantic import Field
 
-from schemas.feedback import Contract, Feedback, Slug
+from schemas.feedback import Contract, Feedback, LanguageTag, Slug
 
 Probability = Annotated[float, Field(ge=0.0, le=1.0)]
 DepartmentCode = Annotated[str, Field(pattern=r"^[A-Z]{2,8}$")]
@@ -65,6 +65,7 @@ class Tagging(Contract):
 
     `scores` are the log-odds of every area of the vocabulary, in its order, and last those of
     being out of scope: other thresholds can be applied to them without reading the text again.
+    `unread_language` is the language for which a text was not read, `und` if it is not known.
     """
 
     areas: tuple[AreaTag, ...] = ()
@@ -72,6 +73,7 @@ class Tagging(Contract):
     candidates: tuple[AreaCandidate, ...] = Field(default=(), max_length=10)
     department_candidates: tuple[DepartmentCandidate, ...] = Field(default=(), max_length=5)
     scores: tuple[float, ...] | None = None
+    unread_language: LanguageTag | None = None
     reader: Reader | None = None
     model_version: str
     vocabulary_version: str

@@ -1,7 +1,7 @@
 """Composes the classifier from its parts."""
 
-from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
@@ -16,12 +16,14 @@ from schemas.feedback import Feedback
 from schemas.tagging import Tagging
 from schemas.topics import RECEIVED, TAGGED
 from services.classifier.handler import TaggingHandler
-from services.classifier.model import SHIPPED, UnreadableModel, load_model
+from services.classifier.loading import load_tagger
+from services.classifier.model import UnreadableModel
 from services.classifier.settings import ClassifierSettings
+from services.classifier.shadow import Shadow
 from services.classifier.tagging import Tagger
-from services.routing.rulebook import load_rules
 from services.runtime.consume import Subscription
 from services.runtime.kafka import Producer
+from services.runtime.metrics import Metrics
 from services.runtime.process import Process
 from services.runtime.settings import EXIT_CONFIG
 from services.runtime.subscriber import Subscriber
@@ -32,20 +34,19 @@ log = structlog.get_logger(__name__)
 
 def build_app(settings: ClassifierSettings, process: Process) -> ASGIApp:
     """Received feedback in, tagged feedback out. A model that cannot be read ends the process."""
-    tagger = _load_tagger(Path(settings.model_path) if settings.model_path else SHIPPED)
+    tag = _tags_by(_load(settings))
+    shadow = None
+    candidate = load_candidate(settings, process.metrics)
+    if candidate is not None:
+        shadow = Shadow(_tags_by(candidate), settings.shadow_waiting, process.metrics)
     producer = Producer(settings, process.name, process.metrics)
-
-    def tag(feedbacks: Sequence[Feedback]) -> Sequence[Tagging]:
-        return tagger.tag_many(
-            [each.text for each in feedbacks], [each.language for each in feedbacks]
-        )
-
     handler = TaggingHandler(
         tag,
         producer.publish,
         settings.topic_prefix + TAGGED.name,
         lambda: datetime.now(UTC),
         process.metrics,
+        shadow.offer if shadow else None,
     )
     subscriber = Subscriber(
         Subscription(
@@ -62,18 +63,50 @@ def build_app(settings: ClassifierSettings, process: Process) -> ASGIApp:
 
     @asynccontextmanager
     async def running(_app: Starlette) -> AsyncIterator[None]:
-        async with producer, subscriber:
+        async with AsyncExitStack() as stack:
+            if shadow is not None:
+                await stack.enter_async_context(shadow)
+            await stack.enter_async_context(producer)
+            await stack.enter_async_context(subscriber)
             yield
 
     app = Starlette(routes=process_routes(process.health, process.metrics), lifespan=running)
     return ProblemBoundary(app, process.metrics)
 
 
-def _load_tagger(folder: Path) -> Tagger:
+def _tags_by(tagger: Tagger) -> Callable[[Sequence[Feedback]], Sequence[Tagging]]:
+    def tag(feedbacks: Sequence[Feedback]) -> Sequence[Tagging]:
+        return tagger.tag_many(
+            [each.text for each in feedbacks], [each.language for each in feedbacks]
+        )
+
+    return tag
+
+
+def _load(settings: ClassifierSettings) -> Tagger:
+    """The model in use: the process ends where it cannot be read."""
     try:
-        tagger = Tagger(load_model(folder), load_rules())
+        tagger = load_tagger(
+            Path(settings.model_path) if settings.model_path else None,
+            thresholds=Path(settings.thresholds_path) if settings.thresholds_path else None,
+            fast_alone=settings.fast_alone,
+        )
     except UnreadableModel as error:
         log.critical("model cannot be read", action="load_model", reason=str(error))
         raise SystemExit(EXIT_CONFIG) from None
     log.info("model loaded", action="load_model", model_version=tagger.version)
+    return tagger
+
+
+def load_candidate(settings: ClassifierSettings, metrics: Metrics) -> Tagger | None:
+    """The candidate, if there is one; where it cannot be read the model in use goes on alone."""
+    if not settings.shadow_model_path:
+        return None
+    try:
+        tagger = load_tagger(Path(settings.shadow_model_path), fast_alone=settings.fast_alone)
+    except UnreadableModel as error:
+        metrics.shadow_readings.labels("failed").inc()
+        log.error("candidate cannot be read", action="load_candidate", reason=str(error))  # noqa: TRY400 - the reason says all
+        return None
+    log.info("candidate loaded", action="load_candidate", model_version=tagger.version)
     return tagger

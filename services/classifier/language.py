@@ -5,6 +5,9 @@ from collections.abc import Callable, Sequence
 from schemas.feedback import MAX_TEXT_CHARACTERS
 from services.classifier.words import stems_of
 
+WELSH = "cy"
+UNDETERMINED = "und"
+
 _WELSH_WORDS = """
     y yr yn ac ar ei eu ein eich fy dy gan gyda wedi mae maen maent oes oedd roedd nid dim ddim
     nad nac hefyd sydd sy fod bod yw ydy ydyn ydym ond neu os pan pobl yma yno hyn hynny hon hwn
@@ -29,25 +32,31 @@ _MIN_SHARE_OF_ENGLISH = 0.2
 _MIN_SHARE_OF_KNOWN = 0.6
 
 
-def is_read(text: str, words: Sequence[str], declared: str, knows: Callable[[str], bool]) -> bool:
-    """Whether the classifier reads this text; `declared` is the language that came with it.
+def unread_language(
+    text: str, words: Sequence[str], declared: str, knows: Callable[[str], bool]
+) -> str | None:
+    """The language of a text that the classifier does not read; None where it reads the text.
 
-    The text's own words decide; a declared language decides only about a few words. A list without
-    grammar is English when the model `knows` most of its words.
+    `declared` is the language that came with the text. The text's own words decide; a declared
+    language decides only about a few words. A list without grammar is English when the model
+    `knows` most of its words. What is neither Welsh nor declared is undetermined.
     """
+    other = UNDETERMINED if declared.startswith("en") else declared
     if _in_another_script(text, words):
-        return False
-    if len(words) < _MIN_WORDS:
-        return declared.startswith("en") or not words
+        return other
     different = set(words[:_READ_WORDS])
+    if not different:
+        return None
     welsh = len(different & _WELSH) / len(different)
     english = len(different & _ENGLISH) / len(different)
     if welsh >= _MIN_SHARE_OF_WELSH and welsh > english:
-        return False
+        return WELSH
+    if len(words) < _MIN_WORDS:
+        return None if declared.startswith("en") else declared
     if english >= _MIN_SHARE_OF_ENGLISH:
-        return True
+        return None
     stems = stems_of(different)
-    return sum(map(knows, stems)) >= _MIN_SHARE_OF_KNOWN * len(stems)
+    return None if sum(map(knows, stems)) >= _MIN_SHARE_OF_KNOWN * len(stems) else other
 
 
 def _in_another_script(text: str, words: Sequence[str]) -> bool:

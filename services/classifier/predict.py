@@ -1,18 +1,22 @@
 """Shows what the pipeline would do with texts: `python -m services.classifier.predict < texts`."""
 
+import argparse
 import json
 import sys
 from collections.abc import Iterable, Sequence
 from datetime import UTC, date, datetime
 from itertools import islice
+from pathlib import Path
 from typing import Any, TextIO
 
 from pydantic import ValidationError
 
 from schemas.departments import Departments, load_departments
 from schemas.feedback import Kind, Submission
+from schemas.routing import ChosenDepartment
 from schemas.tagging import Tagging
-from services.classifier.model import load_model
+from services.classifier.loading import load_tagger
+from services.classifier.model import UnreadableModel
 from services.classifier.tagging import Tagger
 from services.routing.rulebook import Rules, load_rules
 from services.routing.rules import choose_departments
@@ -39,38 +43,45 @@ class Predictor:
 
     def predict(self, observations: Sequence[Observation]) -> list[dict[str, Any]]:
         """Gives an answer for each observation, in order, departments by their GOV.UK slugs."""
-        taggings = self._tagger.tag_many(
-            [each.text for each in observations], [each.language for each in observations]
-        )
+        taggings = self.tag(observations)
         return [self._answer(*each) for each in zip(observations, taggings, strict=True)]
 
-    def _answer(self, observation: Observation, tagging: Tagging) -> dict[str, Any]:
-        chosen = choose_departments(
-            tagging, observation, self._rules, self._departments, on=self._on
+    def tag(self, observations: Sequence[Observation]) -> list[Tagging]:
+        """What observations are tagged with, in order."""
+        return self._tagger.tag_many(
+            [each.text for each in observations], [each.language for each in observations]
         )
-        dumped = tagging.model_dump(mode="json")
+
+    def slug(self, code: str) -> str:
+        """A department's GOV.UK slug by its permanent code."""
+        return self._departments.by_code(code).slug
+
+    def choose(self, observation: Observation, tagging: Tagging) -> tuple[ChosenDepartment, ...]:
+        """The departments that routing chooses for an observation with these tags."""
+        return choose_departments(tagging, observation, self._rules, self._departments, on=self._on)
+
+    def _answer(self, observation: Observation, tagging: Tagging) -> dict[str, Any]:
+        chosen = self.choose(observation, tagging)
+        dumped = tagging.model_dump(mode="json", exclude={"areas": {"__all__": {"passage"}}})
         return {
             "id": observation.id,
             "areas": dumped["areas"],
             "departments": [
                 {
-                    "department": self._slug(each.department),
+                    "department": self.slug(each.department),
                     "role": each.role.value,
                     "because": each.because,
                 }
                 for each in chosen
             ],
-            "abstained": dumped["abstained"],
+            "abstained": tagging.abstained,
             "candidates": dumped["candidates"],
             "department_candidates": [
-                {"department": self._slug(each.department), "probability": each.probability}
+                {"department": self.slug(each.department), "probability": each.probability}
                 for each in tagging.department_candidates
             ],
             "model_version": tagging.model_version,
         }
-
-    def _slug(self, code: str) -> str:
-        return self._departments.by_code(code).slug
 
 
 def predict_lines(
@@ -106,13 +117,33 @@ def read_line(line: bytes) -> Observation | str:
 
 
 def main() -> int:
-    """Reads standard input, writes standard output; exits 1 when a line was unreadable."""
-    rules = load_rules()
-    predictor = Predictor(
-        Tagger(load_model(), rules), rules, load_departments(), datetime.now(UTC).date()
-    )
+    """Reads standard input, writes standard output.
+
+    Exits 1 when a line was unreadable, 2 when the model is.
+    """
+    arguments = _arguments()
+    try:
+        tagger = load_tagger(
+            arguments.model,
+            thresholds=arguments.thresholds,
+            fast_alone=arguments.fast_alone,
+        )
+    except UnreadableModel as error:
+        print(f"predict: {error}", file=sys.stderr)
+        return 2
+    predictor = Predictor(tagger, load_rules(), load_departments(), datetime.now(UTC).date())
     unreadable = predict_lines(predictor, sys.stdin.buffer, sys.stdout, sys.stderr)
     return 1 if unreadable else 0
+
+
+def _arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        prog="python -m services.classifier.predict", description=__doc__
+    )
+    parser.add_argument("--model", type=Path, help="folder of another model than the shipped one")
+    parser.add_argument("--thresholds", type=Path, help="file of other thresholds")
+    parser.add_argument("--fast-alone", action="store_true", help="leave the careful reader out")
+    return parser.parse_args()
 
 
 if __name__ == "__main__":

@@ -1,23 +1,25 @@
 """Decides what a text is about: policy areas with probability and reasons, or an abstention."""
 
-from collections import Counter
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from itertools import repeat
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from schemas.tagging import Abstention, Tagging
-from services.classifier.language import is_read
-from services.classifier.model import Floats, Model, UnreadableModel
-from services.classifier.reasons import choose_reasons
-from services.classifier.words import stem_of, terms_from, words_in
+from schemas.tagging import Abstention, Reader, Tagging
+from services.classifier.deciding import abstention_of, areas_over
+from services.classifier.fast import FastReader, Weighed, Words
+from services.classifier.judging import Judged, best_of, log_odds, sigmoid, softmax, sureness
+from services.classifier.language import unread_language
+from services.classifier.model import Floats, Judgement, Model, UnreadableModel
+from services.classifier.passages import Span, passages_of
+from services.classifier.reading import PassageReader, ReadPassage, whole_of
+from services.classifier.reasons import choose_reasons, reasons_in
+from services.classifier.words import clean
 from services.routing.ranking import Ranking
 from services.routing.rulebook import Rules
-
-MAX_AREAS = 5
 
 _MIN_WORDS = 4
 _MIN_KNOWN_TERMS = 2
@@ -25,40 +27,30 @@ _AREA_CANDIDATES = 10
 _DEPARTMENT_CANDIDATES = 5
 _SMALLEST_CONTRIBUTION = 0.005
 _LOOKED_AT_FOR_REASONS = 24
-_PASSAGE = 60
 _WORTH_OF_PASSAGE = np.float32(0.9)
-Probabilities = NDArray[np.float64]
-
-_LOGARITHMS = 1 + np.log(np.arange(1, 1025, dtype=np.float32))
+_AT_ONCE = 64  # texts; what the careful reader saw in them is kept until their reasons are found
 
 
 @dataclass(frozen=True, slots=True)
-class _Weighed:
-    """The known terms of a text or passage: their rows in the model and their weights."""
+class _Text:
+    """A text on its way: its passages in characters and cleaned, its words, what was read."""
 
-    rows: NDArray[np.int64]
-    values: Floats
-
-
-@dataclass(frozen=True, slots=True)
-class _Reading:
-    """A text's words, a stem for each (empty where it does not count), whole and by passages."""
-
-    words: Sequence[str]
-    stems: Sequence[str]
-    whole: _Weighed
-    passages: Sequence[_Weighed]
+    spans: Sequence[Span]
+    cleaned: Sequence[str]
+    words: Words
     abstained: Abstention | None
+    unread_language: str | None
+    read: Sequence[ReadPassage] = ()
 
 
 class Tagger:
-    """Tags texts with one model; pure computation, no input or output after construction.
+    """Tags texts with one model; pure computation, no input or output after construction."""
 
-    About 0.2 ms for a text of 80 words, in batches; at most a few milliseconds for the longest.
-    """
+    def __init__(self, model: Model, rules: Rules, careful: PassageReader | None = None) -> None:
+        """`careful` reads what the fast reader is not sure of; without it that one reads alone.
 
-    def __init__(self, model: Model, rules: Rules) -> None:
-        """Raises `UnreadableModel` when the rules do not know an area of the model."""
+        Raises `UnreadableModel` when the rules do not know an area of the model.
+        """
         unknown = sorted(set(model.areas) - rules.areas.keys())
         if unknown:
             raise UnreadableModel(
@@ -66,9 +58,9 @@ class Tagger:
                 "train it for this vocabulary"
             )
         self._model = model
-        self._row_of = {term: row for row, term in enumerate(model.terms)}
+        self._fast = FastReader(model.fast)
+        self.careful = careful if model.together is not None else None
         self._ranking = Ranking(model.departments, model.areas, rules)
-        self._split = len(model.areas)
 
     @property
     def version(self) -> str:
@@ -83,96 +75,106 @@ class Tagger:
         self, texts: Sequence[str], languages: Sequence[str] | None = None
     ) -> list[Tagging]:
         """Tags texts in their order; the same result for a text whatever stands beside it."""
-        if not texts:
-            return []
-        readings = [
-            self._read(text, language)
-            for text, language in zip(texts, languages or repeat("en"), strict=False)
-        ]
-        areas, ranking = self._probabilities(readings)
-        best_areas = _best(areas, _AREA_CANDIDATES)
-        best_departments = _best(ranking, _DEPARTMENT_CANDIDATES)
+        pairs = list(zip(texts, languages or repeat("en"), strict=False))
         return [
-            self._tagging(reading, *figures)
-            for reading, *figures in zip(
-                readings,
-                areas.tolist(),
-                best_areas.tolist(),
-                ranking.tolist(),
-                best_departments.tolist(),
-                strict=True,
-            )
+            tagging
+            for start in range(0, len(pairs), _AT_ONCE)
+            for tagging in self._tag_some([self._look(*each) for each in pairs[start:][:_AT_ONCE]])
         ]
 
-    def _read(self, text: str, language: str) -> _Reading:
-        words = words_in(text)
-        stems = list(map(stem_of, words))
-        counted = list(filter(None, stems))
-        whole = self._weigh(counted)
-        refused = self._refuse(text, words, len(whole.rows), language)
-        passages = [] if refused else [self._weigh(each) for each in passages_of(counted)]
-        return _Reading(words, stems, whole, passages, refused)
+    def _tag_some(self, texts: list[_Text]) -> list[Tagging]:
+        judged = self._judge(texts, self._model.alone)
+        unsure = self._unsure(texts, judged)
+        if unsure and self.careful is not None and self._model.together is not None:
+            for at in unsure:
+                texts[at] = replace(texts[at], read=self.careful.read(texts[at].cleaned))
+            again = self._judge([texts[at] for at in unsure], self._model.together)
+            judged.put(unsure, again)
+        best_departments = best_of(judged.ranking, _DEPARTMENT_CANDIDATES).tolist()
+        best_areas = best_of(judged.areas, _AREA_CANDIDATES).tolist()
+        areas = judged.areas.astype(np.float64).round(4).tolist()
+        ranking = judged.ranking.astype(np.float64).round(4).tolist()
+        scores = log_odds(np.column_stack([judged.areas, judged.out_of_scope])).tolist()
+        return [
+            self._tagging(
+                text,
+                areas=areas[at],
+                best_areas=best_areas[at],
+                ranking=ranking[at],
+                best_departments=best_departments[at],
+                scores=scores[at],
+                out_of_scope=float(judged.out_of_scope[at]),
+                best_passage=judged.best_passage[at],
+            )
+            for at, text in enumerate(texts)
+        ]
 
-    def _weigh(self, stems: Sequence[str]) -> _Weighed:
-        counts = Counter(map(self._row_of.get, terms_from(stems)))
-        counts.pop(None, None)
-        rows = np.fromiter(counts.keys(), dtype=np.int64, count=len(counts))
-        times = np.fromiter(counts.values(), dtype=np.int64, count=len(counts))
-        values = _LOGARITHMS[np.minimum(times, len(_LOGARITHMS)) - 1] * self._model.idf[rows]
-        if counts:
-            values /= np.sqrt(values @ values)
-        return _Weighed(rows, values)
+    def _look(self, text: str, language: str) -> _Text:
+        spans = passages_of(text)
+        cleaned = [clean(text[start:end]) for start, end in spans]
+        words = self._fast.look_up(cleaned)
+        unread = unread_language(text, words.words, language, self._fast.knows)
+        refused = Abstention.LANGUAGE if unread else self._refuse(words)
+        return _Text(spans, cleaned, words, refused, unread)
 
-    def _refuse(
-        self, text: str, words: Sequence[str], known_terms: int, language: str
-    ) -> Abstention | None:
-        if not is_read(text, words, language, self._row_of.__contains__):
-            return Abstention.LANGUAGE
-        if len(words) < _MIN_WORDS or known_terms < _MIN_KNOWN_TERMS:
+    def _refuse(self, words: Words) -> Abstention | None:
+        if len(words.words) < _MIN_WORDS or len(words.whole.rows) < _MIN_KNOWN_TERMS:
             return Abstention.TOO_SHORT
         return None
 
-    def _probabilities(self, readings: Sequence[_Reading]) -> tuple[Probabilities, Probabilities]:
-        """Gives (texts, areas) and (texts, departments), the latter as the rules rank them."""
-        scores = self._score([reading.whole for reading in readings])
-        areas = self._area_probabilities(scores)
-        for each, reading in enumerate(readings):
-            if reading.passages:
-                by_passage = self._area_probabilities(self._score(reading.passages))
-                np.maximum(areas[each], _WORTH_OF_PASSAGE * by_passage.max(axis=0), out=areas[each])
-        evidence = np.float32(self._model.temperature) * scores[:, self._split :]
-        evidence = np.exp(evidence - evidence.max(axis=1, keepdims=True))
-        evidence /= evidence.sum(axis=1, keepdims=True)
-        ranking = self._ranking.mix(evidence, areas)
-        return areas.astype(np.float64).round(4), ranking.astype(np.float64).round(4)
+    def _unsure(self, texts: Sequence[_Text], judged: Judged) -> list[int]:
+        """The texts that are worth a careful reading."""
+        sure = sureness(judged.areas, judged.ranking, judged.out_of_scope)
+        below = self._model.thresholds.careful_below
+        return [at for at, text in enumerate(texts) if text.abstained is None and sure[at] < below]
 
-    def _score(self, weighed: Sequence[_Weighed]) -> Floats:
-        scores = np.empty((len(weighed), len(self._model.bias)), dtype=np.float32)
-        for each, one in enumerate(weighed):
-            np.dot(one.values, self._model.weights.take(one.rows, axis=0), out=scores[each])
-        scores += self._model.bias
-        return scores
+    def _judge(self, texts: Sequence[_Text], judgement: Judgement) -> Judged:
+        split, scope = len(self._model.areas), self._model.columns - 1
+        fast = self._fast.score([text.words.whole for text in texts])
+        read = [whole_of(text.read) for text in texts if text.read]
+        odds = judgement.judge(fast, np.stack(read) if read else None)
+        areas = sigmoid(odds[:, :split])
+        best_passage = np.full(areas.shape, -1, dtype=np.int64)
+        for at, text in enumerate(texts):
+            if text.words.passages:
+                of_passages = self._judge_passages(text, judgement)
+                best = of_passages.argmax(axis=0)
+                worth = _WORTH_OF_PASSAGE * of_passages.max(axis=0)
+                best_passage[at] = np.where(worth > areas[at], best, -1)
+                np.maximum(areas[at], worth, out=areas[at])
+        ranking = self._ranking.mix(softmax(odds[:, split:scope]), areas)
+        return Judged(areas, ranking, sigmoid(odds[:, scope]), best_passage)
 
-    def _area_probabilities(self, scores: Floats) -> Floats:
-        logits = self._model.slopes * scores[:, : self._split] + self._model.offsets
-        with np.errstate(over="ignore"):
-            probabilities: Floats = 1 / (1 + np.exp(-logits))
-        return probabilities
+    def _judge_passages(self, text: _Text, judgement: Judgement) -> Floats:
+        """Probabilities (passages, areas)."""
+        fast = self._fast.score(text.words.passages)
+        read = np.stack([each.scores for each in text.read]) if text.read else None
+        return sigmoid(judgement.judge(fast, read)[:, : len(self._model.areas)])
 
     def _tagging(
         self,
-        reading: _Reading,
+        text: _Text,
+        *,
         areas: list[float],
         best_areas: list[int],
         ranking: list[float],
         best_departments: list[int],
+        scores: list[float],
+        out_of_scope: float,
+        best_passage: NDArray[np.int64],
     ) -> Tagging:
         model = self._model
-        tagged = [] if reading.abstained else self._over_threshold(areas, best_areas)
+        thresholds = model.thresholds
+        abstained = text.abstained
+        tagged: list[int] = []
+        if abstained is None and out_of_scope < thresholds.out_of_scope_at:
+            tagged = areas_over(model.areas, areas, thresholds)
+        if not tagged:
+            abstained = abstained or abstention_of(out_of_scope, thresholds)
         return Tagging.model_validate(
             {
-                "areas": list(self._tags(reading, areas, tagged)),
-                "abstained": None if tagged else reading.abstained or Abstention.NO_AREA,
+                "areas": [self._tag(text, at, areas[at], int(best_passage[at])) for at in tagged],
+                "abstained": abstained,
                 "candidates": [
                     {"area": model.areas[at], "probability": areas[at]} for at in best_areas
                 ],
@@ -180,45 +182,50 @@ class Tagger:
                     {"department": model.departments[at], "probability": ranking[at]}
                     for at in best_departments
                 ],
+                "scores": scores,
+                "unread_language": text.unread_language,
+                "reader": Reader.CAREFUL if text.read else Reader.FAST,
                 "model_version": model.version,
                 "vocabulary_version": model.vocabulary_version,
+                "threshold_version": thresholds.version,
             }
         )
 
-    def _over_threshold(self, areas: list[float], best: list[int]) -> list[int]:
-        thresholds, first_at = self._model.thresholds, self._model.first_at
-        over = [at for at in best[:MAX_AREAS] if areas[at] >= thresholds[at]]
-        if not over and areas[best[0]] >= first_at:
-            return best[:1]
-        return over
+    def _tag(self, text: _Text, area: int, probability: float, passage: int) -> dict[str, Any]:
+        tag: dict[str, Any] = {
+            "area": self._model.areas[area],
+            "probability": probability,
+            "reasons": self._reasons(text, area, passage),
+        }
+        if passage >= 0:
+            start, end = text.spans[passage]
+            tag["passage"] = {"start": start, "end": end}
+        return tag
 
-    def _tags(
-        self, reading: _Reading, areas: list[float], tagged: list[int]
-    ) -> Iterator[dict[str, Any]]:
-        for at in tagged:
-            terms = self._contributing_terms(reading, at)
-            yield {
-                "area": self._model.areas[at],
-                "probability": areas[at],
-                "reasons": choose_reasons(terms, reading.words, reading.stems),
-            }
+    def _reasons(self, text: _Text, area: int, passage: int) -> tuple[str, ...]:
+        """From both readers where both read, in the passage that decided or spoke most."""
+        weighed = text.words.passages[passage] if passage >= 0 else text.words.whole
+        if text.read and self._model.together is not None:
+            found = self._reasons_of_both(text, area, passage, weighed, self._model.together)
+            if found:
+                return found
+        terms = self._fast.spoke_for(
+            weighed, area, most=_LOOKED_AT_FOR_REASONS, smallest=_SMALLEST_CONTRIBUTION
+        )
+        return choose_reasons(terms, text.words.words, text.words.stems)
 
-    def _contributing_terms(self, reading: _Reading, area: int) -> list[str]:
-        """The terms that spoke most for the area, the strongest first."""
-        parts = reading.whole.values * self._model.weights[reading.whole.rows, area]
-        strongest = (-parts).argsort(kind="stable")[:_LOOKED_AT_FOR_REASONS]
-        rows = reading.whole.rows[strongest[parts[strongest] >= _SMALLEST_CONTRIBUTION]]
-        return [self._model.terms[row] for row in rows.tolist()]
-
-
-def passages_of(stems: Sequence[str]) -> list[Sequence[str]]:
-    """Overlapping passages of a long text, so that a second issue is not drowned by the first."""
-    if len(stems) <= _PASSAGE * 3 // 2:
-        return []
-    starts = range(0, len(stems) - _PASSAGE // 2, _PASSAGE // 2)
-    return [stems[start : start + _PASSAGE] for start in starts]
-
-
-def _best(probabilities: Probabilities, count: int) -> NDArray[np.int64]:
-    """Column numbers of the largest values of each row; the earlier column wins a tie."""
-    return np.argsort(-probabilities, axis=1, kind="stable")[:, :count]
+    def _reasons_of_both(
+        self, text: _Text, area: int, passage: int, weighed: Weighed, judgement: Judgement
+    ) -> tuple[str, ...]:
+        """Each word by what it brought to the judgement, beyond what it brings to any area."""
+        at = passage
+        if at < 0:
+            at = int(np.argmax([each.scores[area] for each in text.read]))
+        read = text.read[at]
+        areas = read.parts[:, : len(self._model.areas)]
+        parts = (areas[:, area] - areas.mean(axis=1)) / len(areas) * judgement.careful[area]
+        by_stem = {
+            stem: part * float(judgement.fast[area])
+            for stem, part in self._fast.brought_by_stem(weighed, area).items()
+        }
+        return reasons_in(text.cleaned[at], read.spans, parts, by_stem)

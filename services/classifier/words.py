@@ -79,7 +79,17 @@ def clean(text: str) -> str:
 
 def words_in(text: str) -> list[str]:
     """Lists the words of a text as they stand there, lower-cased; numbers are no words."""
-    return _WORD.findall(clean(text))
+    return words_in_clean(clean(text))
+
+
+def words_in_clean(cleaned: str) -> list[str]:
+    """Lists the words of a text that `clean` has been over."""
+    return _WORD.findall(cleaned)
+
+
+def words_with_places(cleaned: str) -> list[tuple[str, int]]:
+    """The words of a text that `clean` has been over, each with its first character."""
+    return [(match[0], match.start()) for match in _WORD.finditer(cleaned)]
 
 
 @lru_cache(maxsize=100_000)

@@ -15,6 +15,7 @@ _ABSTENTIONS = {
     Abstention.LANGUAGE: "The classifier does not read this language; the hub has it read.",
     Abstention.OUT_OF_SCOPE: "It seems to lie outside government's work; the hub checks that.",
 }
+_IN_WELSH = "It is in Welsh, which the classifier does not read; the hub has it read."
 
 
 def choose_departments(
@@ -151,9 +152,8 @@ def _by_place(tagging: Tagging, feedback: Submission, rules: Rules) -> Iterator[
 
 def _hub(tagging: Tagging) -> ChosenDepartment:
     reason = tagging.abstained or Abstention.NO_AREA
-    return ChosenDepartment(
-        department=HUB, role=Role.LEAD, rule=f"hub/{reason}", because=_ABSTENTIONS[reason]
-    )
+    because = _IN_WELSH if tagging.unread_language == "cy" else _ABSTENTIONS[reason]
+    return ChosenDepartment(department=HUB, role=Role.LEAD, rule=f"hub/{reason}", because=because)
 
 
 def _copy(code: str, rule: str, because: str) -> ChosenDepartment:

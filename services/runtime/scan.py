@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator
 
 from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
+from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.errors import KafkaError
 
 from services.runtime.errors import Unavailable, describe
@@ -24,8 +25,8 @@ async def scan(settings: KafkaSettings, topic: str) -> AsyncIterator[ConsumerRec
     )
     try:
         async with asyncio.timeout(settings.kafka_produce_seconds):
+            parts = await _partitions(settings, topic)
             await consumer.start()
-            parts = await _partitions(consumer, topic)
             ends = await consumer.end_offsets(parts)
         for part in parts:
             async for record in _read(consumer, part, ends[part]):
@@ -37,11 +38,16 @@ async def scan(settings: KafkaSettings, topic: str) -> AsyncIterator[ConsumerRec
             await consumer.stop()
 
 
-async def _partitions(consumer: AIOKafkaConsumer, topic: str) -> list[TopicPartition]:
-    topics = await consumer.topics()
-    if topic not in topics:
+async def _partitions(settings: KafkaSettings, topic: str) -> list[TopicPartition]:
+    admin = AIOKafkaAdminClient(**connection_options(settings))
+    await admin.start()
+    try:
+        [found] = await admin.describe_topics([topic])
+    finally:
+        await admin.close()
+    if found["error_code"]:
         raise Unavailable(f"Kafka has no topic {topic}: run python -m deploy.provision")
-    return [TopicPartition(topic, part) for part in sorted(consumer.partitions_for_topic(topic))]
+    return sorted(TopicPartition(topic, part["partition"]) for part in found["partitions"])
 
 
 async def _read(

@@ -1,209 +1,191 @@
-"""One training run: weak labels, an early fit to calibrate and score, the last fit on all."""
+"""One training run: weak labels, two readers, then their judgement and thresholds."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
-from datetime import date
-from pathlib import Path
-from tempfile import TemporaryDirectory
-from typing import Any
+from contextlib import suppress
+from dataclasses import asdict, dataclass, replace
+from importlib.metadata import PackageNotFoundError, version
+from typing import Any, Protocol
 
 import numpy as np
-import sklearn
 
-from schemas.departments import Departments
-from schemas.feedback import Kind, Submission
-from schemas.policy_areas import PolicyAreas
-from schemas.routing import Role
-from schemas.tagging import Tagging
-from services.classifier.model import Model, load_model, save_model
-from services.classifier.tagging import Tagger
-from services.classifier.training.calibration import Calibration, calibrate, choose_thresholds
-from services.classifier.training.corpus import Corpus, Question, joined_petitions
-from services.classifier.training.fitting import (
+from services.classifier.model import CarefulWeights, Model
+from services.classifier.training.calibrating import (
+    Calibration,
+    Readers,
+    calibrated,
+    score_for_calibration,
+)
+from services.classifier.training.corpus import Corpus, OwnText, Question
+from services.classifier.training.examples import (
+    UNKNOWN,
     Examples,
-    Fit,
     examples_of_headings,
-    examples_of_keywords,
     examples_of_own_texts,
     examples_of_questions,
-    fit,
+    joined,
 )
+from services.classifier.training.fitting import fit_fast, texts_of_keywords
+from services.classifier.training.frame import Frame
 from services.classifier.training.recipe import Recipe
-from services.classifier.training.scores import score_areas, score_chosen, score_departments
-from services.classifier.training.supervision import Labels, Supervisor
-from services.classifier.words import terms_of
-from services.routing.rulebook import Rules
-from services.routing.rules import choose_departments
+from services.classifier.training.supervision import Supervisor
 
 CREDIT = (
     "Contains Parliamentary information licensed under the Open Parliament Licence v3.0.",
     "Contains public sector information licensed under the Open Government Licence v3.0.",
     "Parliamentary data collected by mySociety (CC BY 4.0).",
+    "The careful reader is a fine-tuned all-MiniLM-L6-v2 (Apache License 2.0).",
 )
+_IN_PAIRS = {"twins"}  # the other telling of a held-out text may have been learnt
+_SAME_OPENING = 70  # characters: questions in a series differ in a name or a number only
+
+Say = Callable[[str], None]
+
+
+class FineTune(Protocol):
+    """Teaches a sentence encoder, stage by stage."""
+
+    def __call__(self, stages: Sequence[Examples], areas: int, say: Say) -> CarefulWeights:
+        """Gives the careful reader's weights."""
 
 
 @dataclass(frozen=True, eq=False)
-class Training:
-    """A run's surroundings: what it learns from, how, and the vocabulary and rules that it serves.
+class Split:
+    """What a run learns from, and what it keeps from its readers.
 
-    `on` is the day for which departments are chosen when routing is scored.
+    Questions from the recipe's month on are never learnt from, and are in the order of their
+    dates; of own texts every n-th is not learnt from.
     """
 
-    corpus: Corpus
-    recipe: Recipe
-    vocabulary: PolicyAreas
-    departments: Departments
-    rules: Rules
-    on: date
+    before: tuple[Question, ...]
+    later: tuple[Question, ...]
+    own: tuple[OwnText, ...]
+    own_held_out: tuple[OwnText, ...]
 
     @property
-    def areas(self) -> tuple[str, ...]:
-        """The columns of areas."""
-        return self.vocabulary.slugs
+    def to_calibrate(self) -> tuple[Question, ...]:
+        """The earlier half of the later questions; the others are for scores."""
+        return self.later[: len(self.later) // 2]
 
     @property
-    def leads(self) -> dict[str, str]:
-        """Who leads on each area."""
-        return {area: rule.lead for area, rule in self.rules.areas.items()}
-
-    def train(self, say: Callable[[str], None]) -> Model:
-        """Runs everything; `say` gets a line for each step. The model carries its scores."""
-        questions, recipe = self.corpus.questions, self.recipe
-        supervisor = Supervisor(self.corpus.hints, self.areas, self.leads)
-        labels = supervisor.label(questions)
-        say(f"areas of {len(questions)} questions rest on {supervisor.coverage()}")
-        later = np.array([each.date[:7] >= recipe.split_month for each in questions])
-        held_out = [each for each, is_late in zip(questions, later, strict=True) if is_late]
-        before = [each for each, is_late in zip(questions, later, strict=True) if not is_late]
-        say(f"fitting on {len(before)} questions before {recipe.split_month}")
-        early = self._fit(before, labels[~later])
-        calibration = self._calibrate(early, held_out, labels[later])
-        say(f"fitting on all {len(questions)} questions")
-        last = self._fit(questions, labels)
-        model = self._model(last, calibration)
-        scores = {
-            "later_questions_departments": self._score_questions(early, calibration, held_out),
-            **self._score_petitions(model),
-        }
-        say("scored")
-        metadata = {**self._metadata(), "coverage": supervisor.coverage(), "scores": scores}
-        return replace(model, metadata=metadata)
-
-    def _fit(self, questions: Sequence[Question], labels: Labels) -> Fit:
-        own = examples_of_own_texts(
-            self.corpus.own_texts, self.areas, self.leads, self.recipe.own_text_weight
-        )
-        parts: list[Examples] = [
-            examples_of_questions(questions, labels),
-            examples_of_headings(questions, len(self.areas)),
-            own,
-            examples_of_keywords(self.corpus, self.areas, self.leads, self.recipe),
-        ]
-        return fit([part for part in parts if len(part)], self.recipe, own)
-
-    def _calibrate(self, early: Fit, questions: Sequence[Question], labels: Labels) -> Calibration:
-        scores = early.score([terms_of(question.text) for question in questions])
-        split = len(self.areas)
-        column = {code: at for at, code in enumerate(early.departments)}
-        answered = np.array([column.get(question.department, -1) for question in questions])
-        return calibrate(
-            scores[labels.any(axis=1), :split],
-            labels[labels.any(axis=1)],
-            scores[answered >= 0, split:],
-            answered[answered >= 0],
+    def to_score(self) -> tuple[Question, ...]:
+        """The latest questions, without those that open like one that was learnt or fitted on."""
+        known = {_opening(each.text) for each in (*self.before, *self.to_calibrate)}
+        return tuple(
+            each for each in self.later[len(self.later) // 2 :] if _opening(each.text) not in known
         )
 
-    def _model(self, last: Fit, calibration: Calibration) -> Model:
-        """The model with the thresholds that the labelled petitions suggest."""
-        labelled = [each for each in self.corpus.petitions if each.areas]
-        scores = last.score([terms_of(each.text) for each in labelled])[:, : len(self.areas)]
-        thresholds, first_at = choose_thresholds(
-            calibration.areas(scores), labelled, self.areas, self.recipe
-        )
-        return _assembled(self, last, calibration, thresholds, first_at)
 
-    def _score_questions(
-        self, early: Fit, calibration: Calibration, questions: Sequence[Question]
-    ) -> dict[str, Any]:
-        """Scores the early fit on the questions that it has not seen."""
-        never = np.ones(len(self.areas), dtype=np.float32)
-        model = _assembled(self, early, calibration, never, 1.0)
-        taggings = self._tagger(model).tag_many([question.text for question in questions])
-        return score_departments(taggings, [[question.department] for question in questions])
-
-    def _score_petitions(self, model: Model) -> dict[str, Any]:
-        petitions = self.corpus.petitions
-        taggings = self._tagger(model).tag_many([each.text for each in petitions])
-        labelled = [at for at, each in enumerate(petitions) if each.areas]
-        served = [at for at, each in enumerate(petitions) if self._serves(each.departments)]
-        chosen = [self._choose(petitions[at].text, taggings[at]) for at in served]
-        return {
-            "petitions_departments": score_departments(
-                taggings, [each.departments for each in petitions]
-            ),
-            "petitions_areas": score_areas(
-                [taggings[at] for at in labelled], [petitions[at] for at in labelled]
-            ),
-            "three_petitions_joined_areas": self._score_joined(model, 3),
-            "petitions_routing": score_chosen(
-                [got for got, _ in chosen],
-                [led for _, led in chosen],
-                [petitions[at] for at in served],
-            ),
-        }
-
-    def _score_joined(self, model: Model, together: int) -> dict[str, Any]:
-        """Scores the tagged areas of long texts with several issues: labelled petitions, joined."""
-        labelled = [each for each in self.corpus.petitions if each.areas]
-        joined = [
-            joined_petitions(labelled[start : start + together])
-            for start in range(0, len(labelled), together)
-        ]
-        scores = score_areas(self._tagger(model).tag_many([each.text for each in joined]), joined)
-        return {name: scores[name] for name in ("texts", "micro_f1", "micro_f1_fair")}
-
-    def _serves(self, codes: Sequence[str]) -> bool:
-        return any(code in self.departments for code in codes)
-
-    def _choose(self, text: str, tagging: Tagging) -> tuple[list[str], list[str]]:
-        feedback = Submission(kind=Kind.OBSERVATION, text=text)
-        chosen = choose_departments(tagging, feedback, self.rules, self.departments, on=self.on)
-        leads = [each.department for each in chosen if each.role is Role.LEAD]
-        return [each.department for each in chosen], leads
-
-    def _tagger(self, model: Model) -> Tagger:
-        """The model as it will be read back from its artifact, rounding included."""
-        with TemporaryDirectory() as folder:
-            save_model(model, Path(folder))
-            return Tagger(load_model(Path(folder)), self.rules)
-
-    def _metadata(self) -> dict[str, Any]:
-        return {
-            "recipe": {name: getattr(self.recipe, name) for name in self.recipe.__slots__},
-            "rules_version": self.rules.version,
-            "made_with": {"numpy": np.__version__, "scikit-learn": sklearn.__version__},
-            "training_data": dict(self.corpus.sources),
-            "development_data": "petitions: thresholds and scores only, never fitted",
-            "credit": list(CREDIT),
-        }
-
-
-def _assembled(
-    training: Training, fitted: Fit, calibration: Calibration, thresholds: Any, first_at: float
-) -> Model:
-    return Model(
-        areas=training.areas,
-        departments=fitted.departments,
-        terms=tuple(map(str, fitted.vectorizer.get_feature_names_out())),
-        idf=fitted.vectorizer.idf_.astype(np.float32),
-        weights=fitted.weights,
-        bias=fitted.bias,
-        slopes=calibration.slopes,
-        offsets=calibration.offsets,
-        temperature=calibration.temperature,
-        thresholds=thresholds,
-        first_at=first_at,
-        version=training.recipe.name,
-        vocabulary_version=training.vocabulary.version,
-        metadata={},
+def split(corpus: Corpus, recipe: Recipe) -> Split:
+    """Splits questions by date and own texts by their place."""
+    every = recipe.own_texts_held_out
+    own = corpus.own_texts[:: recipe.every_own_text]
+    return Split(
+        before=tuple(each for each in corpus.questions if each.date[:7] < recipe.split_month),
+        later=tuple(
+            sorted(
+                (each for each in corpus.questions if each.date[:7] >= recipe.split_month),
+                key=_date,
+            )
+        ),
+        own=tuple(text for at, text in enumerate(own) if at % every),
+        own_held_out=tuple(
+            text for at, text in enumerate(own) if not at % every and text.register not in _IN_PAIRS
+        ),
     )
+
+
+def _date(question: Question) -> str:
+    return question.date
+
+
+def _opening(text: str) -> str:
+    return text.lower()[:_SAME_OPENING]
+
+
+def train(
+    corpus: Corpus, recipe: Recipe, frame: Frame, say: Say, fine_tune: FineTune | None = None
+) -> tuple[Model, Calibration]:
+    """Runs everything; `say` gets a line for each step. Without `fine_tune` the fast reader alone.
+
+    Gives the model and what it was calibrated on, by which it can be cross-validated.
+    """
+    parts = split(corpus, recipe)
+    supervisor = Supervisor(corpus.hints, frame.areas, frame.leads)
+    questions = examples_of_questions(parts.before, supervisor.label(parts.before), frame.answering)
+    say(f"areas of {len(questions)} questions rest on {supervisor.coverage()}")
+    readers = Readers(
+        _fast(questions, corpus, parts, recipe, frame, say),
+        _careful(questions, parts, recipe, frame, say, fine_tune) if fine_tune else None,
+    )
+    say("calibrating")
+    calibration = score_for_calibration(
+        readers, corpus.petitions, parts.own_held_out, parts.to_calibrate, frame
+    )
+    model = calibrated(readers, calibration, frame, recipe)
+    metadata = _metadata(corpus, recipe, frame, supervisor)
+    return replace(model, metadata=metadata), calibration
+
+
+def _fast(
+    questions: Examples, corpus: Corpus, parts: Split, recipe: Recipe, frame: Frame, say: Say
+) -> Any:
+    own = _own(parts.own, frame, recipe.own_text_weight)
+    keywords = _own(texts_of_keywords(corpus.hints.keywords, recipe), frame, recipe.keyword_weight)
+    say(f"fitting the fast reader on {len(questions)} questions and {len(own)} texts of our own")
+    headings = examples_of_headings(parts.before, len(frame.areas), frame.answering)
+    no_scope = np.full(len(keywords), UNKNOWN, dtype=np.int8)
+    return fit_fast(
+        [questions, headings, own, replace(keywords, out_of_scope=no_scope)], own, recipe
+    )
+
+
+def _careful(
+    questions: Examples,
+    parts: Split,
+    recipe: Recipe,
+    frame: Frame,
+    say: Say,
+    fine_tune: FineTune,
+) -> CarefulWeights:
+    """Many different questions first; then texts of people, with some questions among them."""
+    own = _own(parts.own, frame, recipe.own_text_weight_when_tuning)
+    different = questions.take(_different(questions.texts, recipe.seed))
+    first = different.take(np.arange(min(len(different), recipe.most_questions)))
+    again = different.take(np.arange(min(len(different), recipe.questions_again)))
+    say(f"fine-tuning the careful reader on {len(first)} questions, then {len(own)} own texts")
+    return fine_tune([first, joined([own, again])], len(frame.areas), say)
+
+
+def _own(texts: Sequence[OwnText], frame: Frame, weight: float) -> Examples:
+    return examples_of_own_texts(texts, frame.areas, frame.answering, frame.leads, weight)
+
+
+def _different(texts: Sequence[str], seed: int) -> np.ndarray[Any, np.dtype[np.int64]]:
+    """Rows in an order drawn by `seed`, one for each opening."""
+    order = np.random.default_rng(seed).permutation(len(texts))
+    openings: dict[str, int] = {}
+    for row in order.tolist():
+        openings.setdefault(_opening(texts[row]), row)
+    return np.array(list(openings.values()), dtype=np.int64)
+
+
+def _metadata(
+    corpus: Corpus, recipe: Recipe, frame: Frame, supervisor: Supervisor
+) -> dict[str, Any]:
+    return {
+        "recipe": asdict(recipe),
+        "rules_version": frame.rules.version,
+        "made_with": _versions("numpy", "scikit-learn", "onnxruntime", "torch", "transformers"),
+        "training_data": dict(corpus.sources),
+        "coverage": supervisor.coverage(),
+        "credit": list(CREDIT),
+    }
+
+
+def _versions(*packages: str) -> dict[str, str]:
+    """The versions of those packages that are installed."""
+    found = {}
+    for package in packages:
+        with suppress(PackageNotFoundError):
+            found[package] = version(package)
+    return found

@@ -47,6 +47,9 @@ class Supervisor:
         points = self._points(question.text)
         areas = self.areas_of_heading(question.heading)
         ground = "heading" if areas else ""
+        if not areas and question.heading.strip().lower() in self._hints.near:
+            areas = {self._hints.near[question.heading.strip().lower()]}
+            ground = "heading near one"
         if not areas and question.heading:
             areas = _most(self._points(question.heading))
             ground = "keywords in the heading"

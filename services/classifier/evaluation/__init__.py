@@ -1,0 +1,1 @@
+"""Measures a model on the development sets, and writes the report, the card and the record."""
