@@ -16,7 +16,7 @@ from services.runtime.mongo import connect
 from services.runtime.process import collect_garbage_seldom
 from services.runtime.settings import MongoSettings
 from tests import infra
-from tests.benchmarks import consume, driver, publish, queues, route, submit
+from tests.benchmarks import consume, driver, publish, queues, read, route, submit
 from tests.benchmarks.compare import Row, print_rows
 from tests.delivery import Topic
 from tests.pipeline import SERVICES, Pipeline
@@ -42,6 +42,7 @@ class Bench:
             "P3": self._route,
             "P5": self._submit,
             "P7": self._queues,
+            "P11": self._read,
             "P12": self._latency,
             "D1": self._driver,
         }
@@ -72,6 +73,9 @@ class Bench:
     async def _latency(self) -> list[Row]:
         async with self._pipeline() as pipeline:
             return await submit.measure_latency(pipeline)
+
+    async def _read(self) -> list[Row]:
+        return await asyncio.to_thread(read.measure)
 
     async def _driver(self) -> list[Row]:
         return [await driver.measure(self._mongo_url, self._client)]

@@ -11,7 +11,7 @@ from tests.ledger import Ledger
 from tests.pipeline import SERVICES, Pipeline
 from tests.waiting import until
 
-EVENTS = 6_000
+EVENTS = 3_000
 
 
 @pytest.mark.timeout(300)

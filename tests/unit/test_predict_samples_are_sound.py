@@ -10,8 +10,7 @@ from schemas.departments import HUB, load_departments
 from schemas.feedback import Capacity, Kind, Marking, Submission
 from schemas.policy_areas import load_policy_areas
 from schemas.routing import Role
-from services.classifier.model import load_model
-from services.classifier.tagging import Tagger
+from services.classifier.loading import load_tagger
 from services.routing.rulebook import load_rules
 from services.routing.rules import choose_departments
 
@@ -62,7 +61,7 @@ def test_they_are_as_varied_as_what_charities_send() -> None:
 
 def test_they_reach_most_departments_and_the_hub() -> None:
     rules, departments = load_rules(), load_departments()
-    tagger = Tagger(load_model(), rules)
+    tagger = load_tagger()
     today = datetime.now(UTC).date()
     leads: Counter[str] = Counter()
     for each in submissions():

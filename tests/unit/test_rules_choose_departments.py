@@ -191,3 +191,12 @@ def test_capacity_interests_and_marking_change_nothing(capacity: Capacity) -> No
         marking="sensitive",
     )
     assert stated == plain
+
+
+def test_the_hub_is_told_that_a_text_is_in_welsh() -> None:
+    unread = tagging(abstained=Abstention.LANGUAGE)
+    [welsh] = choose(unread.model_copy(update={"unread_language": "cy"}))
+    assert welsh.department == "HUB"
+    assert "Welsh" in welsh.because
+    [other] = choose(unread.model_copy(update={"unread_language": "und"}))
+    assert "Welsh" not in other.because

@@ -1,5 +1,6 @@
 """No text raises or takes long, whatever is in it."""
 
+import asyncio
 import time
 
 import pytest
@@ -7,12 +8,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from schemas.feedback import MAX_TEXT_CHARACTERS
-from services.classifier.model import load_model
-from services.classifier.tagging import Tagger
+from services.classifier.loading import load_tagger
 from services.classifier.words import terms_of
-from services.routing.rulebook import load_rules
 
-TAGGER = Tagger(load_model(), load_rules())
+TAGGER = load_tagger()
+FAST = load_tagger(fast_alone=True)
 SENTENCE = "The landlord ignores damp, the bus was cut, and the school has no place. "
 
 POISON = {
@@ -61,10 +61,31 @@ def test_any_text_is_answered(text: str, language: str) -> None:
 
 def test_batches_run_at_half_of_the_goal_or_faster() -> None:
     texts = [SENTENCE * 6] * 512  # 84 words each; the goal is 5,000 texts a second
-    TAGGER.tag_many(texts[:64])
+    FAST.tag_many(texts[:64])
     best = 0.0
     for _ in range(5):
         started = time.process_time()
-        TAGGER.tag_many(texts)
+        FAST.tag_many(texts)
         best = max(best, len(texts) / (time.process_time() - started))
     assert best > 2_500
+
+
+def test_careful_reading_runs_at_half_of_the_goal_or_faster() -> None:
+    texts = [f"{SENTENCE} {number} of our members said so. " * 3 for number in range(30)]
+    best = 0.0
+    for _ in range(3):
+        started = time.process_time()
+        TAGGER.tag_many(texts)
+        best = max(best, len(texts) / (time.process_time() - started))
+    assert best > 30  # the goal is 60 texts a second
+
+
+async def test_the_event_loop_goes_on_while_the_longest_texts_are_read() -> None:
+    texts = [POISON["longest everyday text"], *POISON.values()]
+    reading = asyncio.ensure_future(asyncio.to_thread(TAGGER.tag_many, texts))
+    latest = 0.0
+    while not reading.done():
+        before = time.perf_counter()
+        await asyncio.sleep(0.01)
+        latest = max(latest, time.perf_counter() - before)
+    assert latest < 0.25

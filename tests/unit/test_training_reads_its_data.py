@@ -13,6 +13,7 @@ from schemas.departments import load_departments
 from schemas.policy_areas import load_policy_areas
 from services.classifier.training.corpus import (
     MissingData,
+    OwnText,
     Question,
     read_corpus,
     read_hints,
@@ -67,15 +68,32 @@ def test_make_train_without_data_ends_with_one_clear_line(tmp_path: Path) -> Non
     assert len(done.stderr.splitlines()) == 1
 
 
-def test_own_texts_are_marked_and_cover_every_area_several_times() -> None:
+def evaluation_texts() -> list[OwnText]:
+    folder = ROOT / "services" / "classifier" / "evaluation" / "texts"
+    return list(read_own_texts("evaluation", folder))
+
+
+def test_own_texts_are_marked_and_cover_every_area_many_times() -> None:
     texts = list(read_own_texts())
     vocabulary = load_policy_areas()
     named = [area for text in texts for area in text.areas]
     assert set(named) == set(vocabulary.slugs)
-    assert all(named.count(area) >= 5 for area in vocabulary.slugs)
-    assert sum(not text.areas for text in texts) >= 30
+    assert all(named.count(area) >= 30 for area in vocabulary.slugs)
+    assert sum(not text.areas for text in texts) >= 200
     assert len({text.text for text in texts}) == len(texts)
-    assert all(text.department is None or text.department in load_departments() for text in texts)
+    assert all(code in load_departments() for text in texts for code in text.departments)
+    assert not any(set(text.areas) & set(text.acceptable) for text in texts)
+
+
+def test_evaluation_texts_are_none_that_are_learnt_from() -> None:
+    assert not {text.text for text in evaluation_texts()} & {t.text for t in read_own_texts()}
+
+
+def test_texts_of_the_wrong_purpose_are_refused(tmp_path: Path) -> None:
+    row = {"id": "a", "written_for": "evaluation", "areas": [], "text": "A text."}
+    (tmp_path / "texts.jsonl").write_text(json.dumps(row) + "\n")
+    with pytest.raises(ValueError, match="a is not marked as for training"):
+        list(read_own_texts("training", tmp_path))
 
 
 def test_own_texts_are_none_of_the_samples() -> None:
