@@ -15,11 +15,12 @@ from tests.pipeline import ROOT
 SAMPLES = ROOT / "deploy" / "samples" / "observations.jsonl"
 _REPEATS = 5
 _LOAD = """
-import resource, time
+import pathlib, time
 started = time.perf_counter()
 from services.classifier.loading import load_tagger
 load_tagger().tag("The landlord will not mend the damp in our flats, and winter is coming.")
-print(time.perf_counter() - started, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)
+status = pathlib.Path("/proc/self/status").read_text()
+print(time.perf_counter() - started, int(status.partition("VmHWM:")[2].split()[0]) / 1024)
 """
 
 
