@@ -9,7 +9,6 @@ import sys
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from itertools import islice
 from pathlib import Path
 from typing import Any, TextIO
 
@@ -20,7 +19,7 @@ from services.classifier.comparing import Changes, differences
 from services.classifier.deciding import retag
 from services.classifier.model import Model, UnreadableModel
 from services.classifier.model_files import SHIPPED, load_model, load_thresholds
-from services.classifier.predict import Observation, Predictor, read_line
+from services.classifier.predict import Lines, Observation, Predictor
 from services.classifier.tagging import Tagger
 from services.routing.rulebook import load_rules
 
@@ -118,17 +117,8 @@ def compare(
 
     Where only thresholds differ, each text is read once.
     """
-    comparison, unreadable = Comparison(), 0
-    numbered = ((number, line) for number, line in enumerate(lines, start=1) if line.strip())
-    while batch := list(islice(numbered, _BATCH)):
-        texts = []
-        for number, line in batch:
-            read = read_line(line)
-            if isinstance(read, Observation):
-                texts.append(read)
-            else:
-                unreadable += 1
-                complaints.write(f"line {number}: {read}\n")
+    comparison, read = Comparison(), Lines(lines, complaints)
+    for texts in read.batches(_BATCH):
         before = old.tag(texts)
         after = new.retag(before) if new.retags(old) else new.tag(texts)
         for text, one, two in zip(texts, before, after, strict=True):
@@ -137,7 +127,7 @@ def compare(
             )
         complaints.write(f"{comparison.texts} texts compared\n")
         complaints.flush()
-    return comparison, unreadable
+    return comparison, read.unreadable
 
 
 def _rows(changes: Changes) -> list[dict[str, Any]]:

@@ -62,6 +62,8 @@ def save_model(model: Model, folder: Path) -> None:
         "areas": model.areas,
         "departments": model.departments,
     }
+    for name in (_FAST, _CAREFUL, _ENCODER, _TOKENIZER):
+        (folder / name).unlink(missing_ok=True)  # nothing stays of another model
     for name, payload in files.items():
         (folder / name).write_bytes(payload)
     _write_json(folder / _METADATA, metadata)

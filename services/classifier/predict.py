@@ -3,7 +3,7 @@
 import argparse
 import json
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, date, datetime
 from itertools import islice
 from pathlib import Path
@@ -84,25 +84,40 @@ class Predictor:
         }
 
 
+class Lines:
+    """JSON lines, in batches of observations; complains of the unreadable ones and counts them."""
+
+    def __init__(self, lines: Iterable[bytes], complaints: TextIO) -> None:
+        self._numbered = (
+            (number, line) for number, line in enumerate(lines, start=1) if line.strip()
+        )
+        self._complaints = complaints
+        self.unreadable = 0
+
+    def batches(self, size: int) -> Iterator[list[Observation]]:
+        """Yields what could be read of each `size` lines."""
+        while batch := list(islice(self._numbered, size)):
+            observations = []
+            for number, line in batch:
+                read = read_line(line)
+                if isinstance(read, Observation):
+                    observations.append(read)
+                else:
+                    self.unreadable += 1
+                    self._complaints.write(f"line {number}: {read}\n")
+            yield observations
+
+
 def predict_lines(
     predictor: Predictor, lines: Iterable[bytes], out: TextIO, complaints: TextIO
 ) -> int:
     """Answers JSON lines by JSON lines; returns how many were unreadable, each complained of."""
-    unreadable = 0
-    numbered = ((number, line) for number, line in enumerate(lines, start=1) if line.strip())
-    while batch := list(islice(numbered, _BATCH)):
-        observations = []
-        for number, line in batch:
-            read = read_line(line)
-            if isinstance(read, Observation):
-                observations.append(read)
-            else:
-                unreadable += 1
-                complaints.write(f"line {number}: {read}\n")
+    read = Lines(lines, complaints)
+    for observations in read.batches(_BATCH):
         for answer in predictor.predict(observations):
             out.write(json.dumps(answer) + "\n")
         out.flush()
-    return unreadable
+    return read.unreadable
 
 
 def read_line(line: bytes) -> Observation | str:

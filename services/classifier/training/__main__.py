@@ -52,7 +52,8 @@ def main() -> int:
     written = load_model(arguments.out)
     size = sum(path.stat().st_size for path in arguments.out.iterdir())
     print(table(scores))
-    _compare(before, scores)
+    if not arguments.quick:
+        _compare(before, scores)
     say(f"wrote {written.version}: {size / 1e6:.1f} MB in {arguments.out}")
     return 0
 

