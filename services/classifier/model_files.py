@@ -241,9 +241,10 @@ def _checked(path: Path, expected: str) -> bytes:
 
 
 def _read_json(path: Path, needed: Iterable[str]) -> dict[str, Any]:
+    payload = _read(path)
     try:
-        read = json.loads(_read(path))
-    except ValueError as error:
+        read = json.loads(payload)
+    except (ValueError, RecursionError) as error:
         raise UnreadableModel(f"{path} is not JSON: {error}") from error
     if not isinstance(read, dict):
         raise UnreadableModel(f"{path} does not describe a model of format {FORMAT}")
