@@ -63,7 +63,7 @@ class Thresholds:
 
     An area is tagged from its own threshold on, the first area already from `first_at` on. From
     `out_of_scope_at` on a text is out of scope. A text is read carefully while the fast reader's
-    sureness of it is below `careful_below`: 0 for never, above 1 for always.
+    sureness of it is below `careful_below`, and where it is long: 0 for never, above 1 for always.
     """
 
     version: str

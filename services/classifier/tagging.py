@@ -123,10 +123,16 @@ class Tagger:
         return None
 
     def _unsure(self, texts: Sequence[_Text], judged: Judged) -> list[int]:
-        """The texts that are worth a careful reading."""
+        """The texts that are worth a careful reading: those not sure, and long ones, in which a
+        sure first issue says nothing of a second.
+        """
         sure = sureness(judged.areas, judged.ranking, judged.out_of_scope)
         below = self._model.thresholds.careful_below
-        return [at for at, text in enumerate(texts) if text.abstained is None and sure[at] < below]
+        return [
+            at
+            for at, text in enumerate(texts)
+            if text.abstained is None and (sure[at] < below or (below and text.words.passages))
+        ]
 
     def _judge(self, texts: Sequence[_Text], judgement: Judgement) -> Judged:
         split, scope = len(self._model.areas), self._model.columns - 1

@@ -98,7 +98,9 @@ def test_a_second_issue_at_the_end_of_a_long_text_is_found_and_pointed_to(tagger
         "stops at our station, and railway fares have gone up for every passenger."
     )
     long = f"{DAMP} " * 12 + "\n\n" + second
-    tags = {tag.area: tag for tag in tagger.tag(long).areas}
+    tagging = tagger.tag(long)
+    assert tagging.reader == ("careful" if tagger.careful else "fast"), "however sure the first is"
+    tags = {tag.area: tag for tag in tagging.areas}
     passage = tags["public-transport"].passage
     assert passage is not None
     assert second[:40] in long[passage.start : passage.end]
