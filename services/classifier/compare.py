@@ -6,21 +6,20 @@
 import argparse
 import json
 import sys
+from collections import Counter
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, TextIO
 
 from schemas.departments import load_departments
 from schemas.tagging import Tagging
-from services.classifier.careful import CarefulReader
 from services.classifier.comparing import Changes, differences
 from services.classifier.deciding import retag
+from services.classifier.loading import load_tagger
 from services.classifier.model import Model, UnreadableModel
-from services.classifier.model_files import SHIPPED, load_model, load_thresholds
 from services.classifier.predict import Lines, Observation, Predictor
-from services.classifier.tagging import Tagger
 from services.routing.rulebook import load_rules
 
 _BATCH = 64
@@ -32,7 +31,7 @@ class Comparison:
 
     def __init__(self) -> None:
         self.texts = 0
-        self.differing: dict[str, int] = {}
+        self.differing: Counter[str] = Counter()
         self.areas = Changes()
         self.departments = Changes()
         self.words: dict[str, str] = {}
@@ -44,8 +43,7 @@ class Comparison:
         found = [*differences(old.tagging, new.tagging)]
         if old.departments != new.departments:
             found.append("departments")
-        for difference in found:
-            self.differing[difference] = self.differing.get(difference, 0) + 1
+        self.differing.update(found)
         self.areas.note(name, old.areas, new.areas)
         self.departments.note(name, old.departments, new.departments)
         if found:
@@ -95,10 +93,6 @@ class Side:
     model: Model
     predictor: Predictor
 
-    def tag(self, texts: Sequence[Observation]) -> list[Tagging]:
-        """Reads the texts."""
-        return self.predictor.tag(texts)
-
     def retags(self, other: "Side") -> bool:
         """Whether its tags follow from those of `other`: only thresholds differ."""
         mine, others = self.model.thresholds, other.model.thresholds
@@ -119,8 +113,8 @@ def compare(
     """
     comparison, read = Comparison(), Lines(lines, complaints)
     for texts in read.batches(_BATCH):
-        before = old.tag(texts)
-        after = new.retag(before) if new.retags(old) else new.tag(texts)
+        before = old.predictor.tag(texts)
+        after = new.retag(before) if new.retags(old) else new.predictor.tag(texts)
         for text, one, two in zip(texts, before, after, strict=True):
             comparison.note(
                 text, Predicted(old.predictor, text, one), Predicted(new.predictor, text, two)
@@ -171,13 +165,12 @@ def main() -> int:
 
 def _side(name: str) -> Side:
     folder, _, thresholds = name.partition("+")
-    model = load_model(SHIPPED if folder == "shipped" else Path(folder))
-    if thresholds:
-        model = replace(model, thresholds=load_thresholds(Path(thresholds), model.areas))
-    rules = load_rules()
-    careful = CarefulReader(model.careful) if model.careful else None
+    tagger = load_tagger(
+        None if folder == "shipped" else Path(folder),
+        thresholds=Path(thresholds) if thresholds else None,
+    )
     today = datetime.now(UTC).date()
-    return Side(model, Predictor(Tagger(model, rules, careful), rules, load_departments(), today))
+    return Side(tagger.model, Predictor(tagger, load_rules(), load_departments(), today))
 
 
 if __name__ == "__main__":

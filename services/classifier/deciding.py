@@ -5,9 +5,23 @@ from collections.abc import Sequence
 import numpy as np
 
 from schemas.tagging import Abstention, AreaTag, Tagging
+from services.classifier.judging import sigmoid
 from services.classifier.model import Thresholds
 
 MAX_AREAS = 5
+
+
+def decide(
+    areas: Sequence[str],
+    probabilities: Sequence[float],
+    out_of_scope: float,
+    thresholds: Thresholds,
+) -> tuple[list[int], Abstention | None]:
+    """The places in `areas` that are tagged, most probable first, or why a read text has none."""
+    if out_of_scope >= thresholds.out_of_scope_at:
+        return [], Abstention.OUT_OF_SCOPE
+    over = areas_over(areas, probabilities, thresholds)
+    return over, None if over else Abstention.NO_AREA
 
 
 def areas_over(
@@ -31,18 +45,12 @@ def retag(tagging: Tagging, areas: Sequence[str], thresholds: Thresholds) -> Tag
         raise ValueError("the tag keeps no scores: it is older than they are; read the text again")
     if tagging.abstained in (Abstention.LANGUAGE, Abstention.TOO_SHORT):
         return tagging.model_copy(update={"threshold_version": thresholds.version})
-    probabilities = (1 / (1 + np.exp(-np.array(tagging.scores)))).round(4).tolist()
-    *of_areas, out_of_scope = probabilities
+    *of_areas, out_of_scope = sigmoid(np.array(tagging.scores)).round(4).tolist()
+    tagged, abstained = decide(areas, of_areas, out_of_scope, thresholds)
     tags = {tag.area: tag for tag in tagging.areas}
-    over = (
-        []
-        if out_of_scope >= thresholds.out_of_scope_at
-        else areas_over(areas, of_areas, thresholds)
-    )
     chosen = tuple(
-        tags.get(areas[at], AreaTag(area=areas[at], probability=of_areas[at])) for at in over
+        tags.get(areas[at], AreaTag(area=areas[at], probability=of_areas[at])) for at in tagged
     )
-    abstained = None if chosen else abstention_of(out_of_scope, thresholds)
     return tagging.model_copy(
         update={
             "areas": chosen,
@@ -50,10 +58,3 @@ def retag(tagging: Tagging, areas: Sequence[str], thresholds: Thresholds) -> Tag
             "threshold_version": thresholds.version,
         }
     )
-
-
-def abstention_of(out_of_scope: float, thresholds: Thresholds) -> Abstention:
-    """Why a text that was read has no area."""
-    if out_of_scope >= thresholds.out_of_scope_at:
-        return Abstention.OUT_OF_SCOPE
-    return Abstention.NO_AREA

@@ -71,7 +71,7 @@ class FastReader:
 
     def spoke_for(self, weighed: Weighed, column: int, most: int, smallest: float) -> list[str]:
         """The terms that spoke most for a column, the strongest first."""
-        parts = weighed.values * self._weights[weighed.rows, column]
+        parts = self._parts(weighed, column)
         strongest = (-parts).argsort(kind="stable")[:most]
         rows = weighed.rows[strongest[parts[strongest] >= smallest]]
         return [self._model.terms[row] for row in rows.tolist()]
@@ -79,12 +79,17 @@ class FastReader:
     def brought_by_stem(self, weighed: Weighed, column: int) -> dict[str, float]:
         """What each stem brought to a column; a pair's share goes to both of its stems alike."""
         brought: dict[str, float] = {}
-        parts = weighed.values * self._weights[weighed.rows, column]
+        parts = self._parts(weighed, column)
         for row, part in zip(weighed.rows.tolist(), parts.tolist(), strict=True):
             stems = self._model.terms[row].split()
             for stem in stems:
                 brought[stem] = brought.get(stem, 0.0) + part / len(stems)
         return brought
+
+    def _parts(self, weighed: Weighed, column: int) -> Floats:
+        """What each term of a text brought to a column."""
+        parts: Floats = weighed.values * self._weights[weighed.rows, column]
+        return parts
 
     def _weigh(self, stems: Sequence[str]) -> Weighed:
         counts = Counter(map(self._row_of.get, terms_from(list(filter(None, stems)))))

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from schemas.tagging import Abstention, Reader, Tagging
-from services.classifier.deciding import abstention_of, areas_over
+from services.classifier.deciding import decide
 from services.classifier.fast import FastReader, Weighed, Words
 from services.classifier.judging import Judged, best_of, log_odds, sigmoid, softmax, sureness
 from services.classifier.language import unread_language
@@ -63,6 +63,11 @@ class Tagger:
         self._ranking = Ranking(model.departments, model.areas, rules)
 
     @property
+    def model(self) -> Model:
+        """The model that it tags with."""
+        return self._model
+
+    @property
     def version(self) -> str:
         """The model's version, which goes with every tag."""
         return self._model.version
@@ -79,7 +84,9 @@ class Tagger:
         return [
             tagging
             for start in range(0, len(pairs), _AT_ONCE)
-            for tagging in self._tag_some([self._look(*each) for each in pairs[start:][:_AT_ONCE]])
+            for tagging in self._tag_some(
+                [self._look(*each) for each in pairs[start : start + _AT_ONCE]]
+            )
         ]
 
     def _tag_some(self, texts: list[_Text]) -> list[Tagging]:
@@ -171,12 +178,11 @@ class Tagger:
     ) -> Tagging:
         model = self._model
         thresholds = model.thresholds
-        abstained = text.abstained
-        tagged: list[int] = []
-        if abstained is None and out_of_scope < thresholds.out_of_scope_at:
-            tagged = areas_over(model.areas, areas, thresholds)
-        if not tagged:
-            abstained = abstained or abstention_of(out_of_scope, thresholds)
+        tagged, abstained = (
+            ([], text.abstained)
+            if text.abstained
+            else decide(model.areas, areas, out_of_scope, thresholds)
+        )
         return Tagging.model_validate(
             {
                 "areas": [self._tag(text, at, areas[at], int(best_passage[at])) for at in tagged],

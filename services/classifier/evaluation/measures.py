@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from schemas.tagging import Tagging
+from services.classifier.training import thresholds as training
 
 Answers = Sequence[Sequence[str]]
 Values = NDArray[np.float64]
@@ -16,14 +17,8 @@ _DRAWS = 1_000
 _SEED = 20
 
 
-class Labelled(Protocol):
+class Labelled(training.Labelled, Protocol):
     """A text with its right areas, the main one first, and acceptable ones."""
-
-    @property
-    def areas(self) -> tuple[str, ...]: ...  # noqa: D102 - named by the class
-
-    @property
-    def acceptable(self) -> tuple[str, ...]: ...  # noqa: D102 - named by the class
 
     @property
     def primary(self) -> str | None: ...  # noqa: D102 - named by the class

@@ -19,13 +19,11 @@ from services.classifier.evaluation.sets import Sets
 from services.classifier.model import Model
 from services.classifier.reading import PassageReader
 from services.classifier.tagging import Tagger
-from services.classifier.training.calibrating import Calibration, Readers, calibrated
+from services.classifier.training.calibrating import Calibration, Readers, calibrated, folds
 from services.classifier.training.corpus import Petition
 from services.classifier.training.frame import Frame
 from services.classifier.training.recipe import Recipe
 from services.routing.rules import choose_departments
-
-_FOLDS = 5
 
 
 @dataclass(frozen=True, eq=False)
@@ -147,8 +145,7 @@ def _cross_validated(
     taggings: dict[int, Tagging] = {}
     chosen: dict[int, Sequence[str]] = {}
     leads: dict[int, Sequence[str]] = {}
-    for fold in range(_FOLDS):
-        rows = list(range(fold, len(petitions), _FOLDS))
+    for rows in folds(len(petitions)):
         refitted = calibrated(readers, calibration.without(rows), frame, recipe)
         tagger = Tagger(refitted, frame.rules, careful)
         read = read_texts(tagger, [petitions[row].text for row in rows], frame)

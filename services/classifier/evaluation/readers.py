@@ -10,11 +10,9 @@ from services.classifier.evaluation.measures import Answers, share, shown
 from services.classifier.evaluation.sets import Sets
 from services.classifier.judging import sigmoid, softmax
 from services.classifier.model import Floats, Judgement
-from services.classifier.training.calibrating import Calibration, Readers, score_texts
+from services.classifier.training.calibrating import Calibration, Readers, folds, score_texts
 from services.classifier.training.frame import Frame
 from services.classifier.training.stacking import Scored, fit_judgement
-
-_FOLDS = 5
 
 
 @dataclass(frozen=True, eq=False)
@@ -54,15 +52,12 @@ def _of_petitions(
     areas: dict[int, str] = {}
     departments: dict[int, str] = {}
     scored = _by(name, calibration.scored)
-    for fold in range(_FOLDS):
-        rows = np.arange(fold, len(sets.petitions), _FOLDS)
-        judgement = fit_judgement(
-            _by(name, calibration.without(rows.tolist()).scored), frame.ranking
-        )
-        part = scored.take(rows)
+    for rows in folds(len(sets.petitions)):
+        judgement = fit_judgement(_by(name, calibration.without(rows).scored), frame.ranking)
+        part = scored.take(np.array(rows))
         guesses = _guess(judgement, part.fast, part.careful, frame)
-        areas |= dict(zip(rows.tolist(), guesses.areas, strict=True))
-        departments |= dict(zip(rows.tolist(), guesses.departments, strict=True))
+        areas |= dict(zip(rows, guesses.areas, strict=True))
+        departments |= dict(zip(rows, guesses.departments, strict=True))
     served = [at for at, each in enumerate(sets.petitions) if each.served]
     labelled = [at for at, each in enumerate(sets.petitions) if each.areas]
     petitions = sets.petitions

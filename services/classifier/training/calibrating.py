@@ -1,7 +1,7 @@
 """Makes a model of two readers' weights: judgements and thresholds from texts new to both."""
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 
@@ -27,6 +27,7 @@ from services.classifier.training.stacking import Scored, fit_judgement
 from services.classifier.training.thresholds import Labelled, choose_thresholds
 from services.classifier.words import clean
 
+_FOLDS = 5
 _WEIGHT_OF_A_KIND = 1_000.0
 
 
@@ -61,6 +62,12 @@ class Calibration:
             self.scored.take(np.array(kept)),
             {place[row]: each for row, each in self.labelled.items() if row in place},
         )
+
+
+def folds(count: int) -> Iterator[list[int]]:
+    """The rows of each fold of `count` texts, the same for whoever cross-validates."""
+    for fold in range(_FOLDS):
+        yield list(range(fold, count, _FOLDS))
 
 
 def score_for_calibration(

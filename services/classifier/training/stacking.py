@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 from scipy.optimize import minimize
 from sklearn.linear_model import LogisticRegression
 
-from services.classifier.judging import softmax
+from services.classifier.judging import sigmoid, softmax
 from services.classifier.model import Floats, Judgement
 from services.classifier.training.examples import Examples
 from services.routing.ranking import Ranking
@@ -51,7 +51,7 @@ def fit_judgement(scored: Scored, ranking: Ranking) -> Judgement:
     judged = offset[:areas] + sum(
         weight * scores[:, :areas] for weight, scores in zip(shared, scored.readers, strict=True)
     )
-    brought = (1 / (1 + np.exp(-judged))).astype(np.float32)
+    brought = sigmoid(judged).astype(np.float32)
     of_departments, offset[areas:-1] = _fit_departments(scored, brought, ranking)
     weights[: len(shared), areas:-1] = of_departments[:, None]
     of_scope, offset[-1] = _fit_scope(scored)
