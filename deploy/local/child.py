@@ -72,6 +72,10 @@ class Child:
         """Sends a signal to it, if it still runs."""
         self._process.send_signal(number)
 
+    def held(self) -> bool:
+        """Whether every thread of it stands still, asked after a SIGSTOP."""
+        return os.waitid(os.P_PID, self.pid, os.WSTOPPED | os.WNOHANG) is not None
+
     def stop(self, seconds: float) -> bool:
         """SIGTERM, after `seconds` SIGKILL to its group; returns whether it left by itself."""
         if self.alive():

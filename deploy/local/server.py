@@ -12,6 +12,7 @@ from deploy.local.waiting import wait_until
 
 START_SECONDS = 60.0
 STOP_SECONDS = 20.0
+HOLD_SECONDS = 5.0
 
 
 class Server(ABC):
@@ -98,8 +99,13 @@ class Server(ABC):
         return child is None or child.stop(seconds)
 
     def pause(self) -> None:
-        """Holds the process still: its connections stay, its answers do not come."""
+        """Holds the process still: its connections stay, its answers do not come.
+
+        Returns when it stands: threads that run on another core go on for a moment after the signal.
+        """
         self._signal(signal.SIGSTOP)
+        if self._child is not None and not wait_until(self._child.held, HOLD_SECONDS):
+            raise RuntimeError(f"{self.name} does not hold still")
 
     def resume(self) -> None:
         """Lets a held process go on."""

@@ -78,7 +78,9 @@ def test_a_held_mongodb_answers_nothing_until_it_goes_on(
     with client:
         client.admin.command("ping")
         mongo_server.pause()
-        with pytest.raises(PyMongoError):
-            client.admin.command("ping")
-        mongo_server.resume()
+        try:
+            with pytest.raises(PyMongoError):
+                client.admin.command("ping")
+        finally:
+            mongo_server.resume()
         client.admin.command("ping")
