@@ -61,7 +61,9 @@ class QueueRoutes:
             )
         )
         items = await (_unless_gone(request, pull) if asked.wait_seconds else pull)
-        self._metrics.leases.labels(department, "receive", "leased").inc(len(items))
+        again = sum(each.receive_count > 1 for each in items)
+        self._metrics.leases.labels(department, "receive", "leased").inc(len(items) - again)
+        self._metrics.leases.labels(department, "receive", "received_again").inc(again)
         return _json({"items": [_item(each) for each in items]})
 
     async def acknowledge(self, request: Request) -> Response:
