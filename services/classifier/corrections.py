@@ -17,8 +17,8 @@ from schemas.envelope import FeedbackCorrected
 from schemas.feedback import Marking
 from schemas.topics import CORRECTED
 from services.classifier.settings import ClassifierSettings
+from services.runtime.browse import Browser
 from services.runtime.errors import Unavailable
-from services.runtime.scan import scan
 from services.runtime.settings import read_settings
 
 EXIT_UNAVAILABLE = 75  # EX_TEMPFAIL: try again
@@ -56,16 +56,19 @@ async def export(
     """
     newest: dict[str, FeedbackCorrected] = {}
     unreadable = left_out = 0
-    async for record in scan(settings, settings.topic_prefix + CORRECTED.name):
-        try:
-            event = decode(record.value, FeedbackCorrected)
-        except UnreadableEvent as error:
-            unreadable += 1
-            complaints.write(f"partition {record.partition} offset {record.offset}: {error}\n")
-            continue
-        known = newest.get(event.subject)
-        if known is None or _order(known) <= _order(event):
-            newest[event.subject] = event
+    async with Browser(settings) as browser:
+        topic = settings.topic_prefix + CORRECTED.name
+        starts, ends = await browser.beginnings(topic), await browser.ends(topic)
+        async for record in browser.read(topic, starts, ends):
+            try:
+                event = decode(record.value, FeedbackCorrected)
+            except UnreadableEvent as error:
+                unreadable += 1
+                complaints.write(f"partition {record.partition} offset {record.offset}: {error}\n")
+                continue
+            known = newest.get(event.subject)
+            if known is None or _order(known) <= _order(event):
+                newest[event.subject] = event
     for event in newest.values():
         if event.dataclassification in markings:
             out.write(json.dumps(training_row(event), ensure_ascii=False) + "\n")
