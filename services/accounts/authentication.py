@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from hashlib import sha256
 from time import monotonic
 
@@ -23,7 +24,7 @@ log = structlog.get_logger(__name__)
 @dataclass(frozen=True, slots=True)
 class Credential:
     """Who calls. `subject` is an organisation's id, a department's permanent code, or an operator's
-    account; never a person.
+    account; never a person. `reads_text`: an operator's key that may show what people wrote.
     """
 
     role: Role
@@ -31,6 +32,7 @@ class Credential:
     name: str
     key_id: str
     org_id: str | None = None
+    reads_text: bool = False
 
 
 @dataclass(slots=True)
@@ -41,6 +43,10 @@ class _Seen:
     at: float
 
 
+def _now() -> datetime:
+    return datetime.now(UTC)
+
+
 class Authenticator:
     """Looks keys up and remembers the answer for 4 seconds, so that a revocation is seen within 5.
 
@@ -48,9 +54,15 @@ class Authenticator:
     key itself, only by the digest of the header.
     """
 
-    def __init__(self, store: KeyStore, clock: Callable[[], float] = monotonic) -> None:
+    def __init__(
+        self,
+        store: KeyStore,
+        clock: Callable[[], float] = monotonic,
+        now: Callable[[], datetime] = _now,
+    ) -> None:
         self._store = store
         self._clock = clock
+        self._now = now
         self._known: dict[bytes, _Seen] = {}
         self._refused: dict[bytes, _Seen] = {}
         self._asking: dict[bytes, asyncio.Task[Credential | None]] = {}
@@ -58,7 +70,7 @@ class Authenticator:
     async def authenticate(self, authorization_header: str | None) -> Credential:
         """The caller's credential, in microseconds when it was seen lately.
 
-        Raises a 401 `Problem` for a missing, malformed, unknown or revoked key, and `Unavailable`
+        Raises a 401 `Problem` for a missing, malformed, unknown, ended key, and `Unavailable`
         when the database is away and the key was not seen before.
         """
         if authorization_header is None:
@@ -91,7 +103,7 @@ class Authenticator:
     async def _ask(self, header: bytes, key: Key) -> Credential | None:
         asked_at = self._clock()
         stored = await self._store.find(key.key_id)
-        credential = _credential(stored, key)
+        credential = credential_of(stored, key, self._now())
         self._known.pop(header, None)
         self._refused.pop(header, None)
         seen, limit = (
@@ -122,19 +134,21 @@ def _read(header: str) -> Key:
         raise _not_valid() from None
 
 
-def _credential(stored: StoredKey | None, key: Key) -> Credential | None:
-    """The credential of a key that is as stored and not revoked."""
-    if stored is None or stored.revoked_at is not None:
+def credential_of(stored: StoredKey | None, key: Key, now: datetime) -> Credential | None:
+    """The credential of a key that is as stored, not revoked and not expired."""
+    if stored is None or not stored.is_live(now):
         return None
     if stored.role != key.role or not matches(key, stored.secret_digest):
         return None
-    return Credential(stored.role, stored.subject, stored.name, stored.key_id, stored.org_id)
+    return Credential(
+        stored.role, stored.subject, stored.name, stored.key_id, stored.org_id, stored.reads_text
+    )
 
 
 def _not_valid() -> Problem:
     """One answer for every wrong key: it must not say which part of a guess was right."""
     return _unauthorised(
-        "The key is mistyped, unknown or revoked. Check that you sent all of it,"
+        "The key is mistyped, unknown, revoked or expired. Check that you sent all of it,"
         " or ask the operators for a new one."
     )
 

@@ -12,7 +12,8 @@ from services.runtime.mongo import Database, Document, DuplicateKeyError, databa
 @dataclass(frozen=True, slots=True)
 class StoredKey:
     """What is kept of a key: never its secret. `subject` is an organisation's id, a department's
-    permanent code, or an operator's name for the account.
+    permanent code, or an operator's name for the account. It ends at `revoked_at` or `expires_at`,
+    whichever is first; `reads_text` is an operator's who may see what people wrote.
     """
 
     key_id: str
@@ -23,6 +24,12 @@ class StoredKey:
     secret_digest: bytes
     created_at: datetime
     revoked_at: datetime | None = None
+    expires_at: datetime | None = None
+    reads_text: bool = False
+
+    def is_live(self, now: datetime) -> bool:
+        """Whether the key opens the door at this moment."""
+        return self.revoked_at is None and (self.expires_at is None or now < self.expires_at)
 
 
 class KeyTaken(Exception):  # noqa: N818 - says what is the matter

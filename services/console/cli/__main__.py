@@ -1,0 +1,33 @@
+"""The operators' command line: `python -m services.console.cli COMMAND`."""
+
+import os
+import sys
+from collections.abc import Sequence
+
+import typer
+from typer.main import get_command
+
+from services.console.cli import exits
+from services.console.cli.app import build_app
+
+NAME = "frontline"
+_COMPLETING = "_FRONTLINE_COMPLETE"
+
+
+def main(words: Sequence[str] | None = None) -> int:
+    """Runs one command; returns its exit code."""
+    arguments = list(sys.argv[1:] if words is None else words)
+    first = next((word for word in arguments if not word.startswith("-")), "")
+    command = get_command(build_app(None if _COMPLETING in os.environ else first))
+    try:
+        code = command.main(arguments or ["--help"], NAME, _COMPLETING, standalone_mode=False)
+    except (KeyboardInterrupt, typer.Abort):
+        return exits.INTERRUPTED
+    except Exception as error:  # noqa: BLE001 - the boundary: nobody at a terminal reads tracebacks
+        code, line = exits.explain(error)
+        print(line, file=sys.stderr)
+    return int(code or 0)
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

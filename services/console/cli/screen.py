@@ -1,0 +1,66 @@
+"""What a command writes: answers on stdout for people or scripts, everything else on stderr."""
+
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import TypeVar
+
+from pydantic_core import to_json
+from rich.console import Console, RenderableType
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    TaskProgressColumn,
+    TextColumn,
+    TimeRemainingColumn,
+)
+
+Answer = TypeVar("Answer")
+Report = Callable[[float, float | None], None]
+
+
+class Screen:
+    """Tables for people, or JSON where `as_json` is set."""
+
+    def __init__(self, as_json: bool) -> None:
+        self.as_json = as_json
+        self.out = Console(highlight=False, emoji=False)
+        self.err = Console(highlight=False, emoji=False, stderr=True)
+
+    def show(self, answer: Answer, render: Callable[[Answer], RenderableType]) -> None:
+        """Writes an operation's answer: its fields as one JSON document, or as it is rendered."""
+        if self.as_json:
+            self.show_json(answer)
+        else:
+            self.out.print(render(answer))
+
+    def show_json(self, answer: object) -> None:
+        """Writes one line of JSON; times are ISO 8601, durations seconds."""
+        sys.stdout.write(to_json(answer, timedelta_mode="float").decode() + "\n")
+        sys.stdout.flush()
+
+    def say(self, line: str) -> None:
+        """Tells the person something that is not the answer."""
+        self.err.print(line, markup=False, soft_wrap=True)
+
+    @contextmanager
+    def progress(self, doing: str, total: float | None = None) -> Iterator[Report]:
+        """A progress bar on stderr, where that is a terminal. Yields `report(done, total)`."""
+        bar = Progress(
+            TextColumn("{task.description}", markup=False),
+            BarColumn(),
+            MofNCompleteColumn(),
+            TaskProgressColumn(),
+            TimeRemainingColumn(),
+            console=self.err,
+            transient=True,
+            disable=not self.err.is_terminal,
+        )
+        with bar:
+            task = bar.add_task(doing, total=total)
+
+            def report(done: float, of: float | None = None) -> None:
+                bar.update(task, completed=done, total=of if of is not None else total)
+
+            yield report

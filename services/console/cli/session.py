@@ -1,0 +1,82 @@
+"""Runs one command: settings, connections, whose key it is, and how it ends."""
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from enum import Enum
+
+import structlog
+import typer
+
+from services.console.access import known_operator, named_operator
+from services.console.cli import exits
+from services.console.cli.screen import Screen
+from services.console.connections import Connections, open_connections
+from services.console.operator import Operator
+from services.console.settings import CommandLineSettings
+from services.runtime.errors import Unavailable
+from services.runtime.metrics import Metrics
+from services.runtime.settings import read_settings
+
+
+class KeyCheck(Enum):
+    """Whether a command needs an operator's key."""
+
+    ALWAYS = "always"
+    UNLESS_AWAY = "while MongoDB is away, a key of the right form will do: for status and watch"
+    BOOTSTRAP = "no key is needed while there is no live operator's key"
+
+
+@dataclass(frozen=True, slots=True)
+class Session:
+    """What a command works with."""
+
+    connections: Connections
+    operator: Operator
+    screen: Screen
+
+
+Work = Callable[[Session], Awaitable[int | None]]
+
+
+def run(work: Work, *, as_json: bool = False, key: KeyCheck = KeyCheck.ALWAYS) -> None:
+    """Runs a command's work and ends the command with the exit code that it returns, else 0.
+
+    Refusals and outages end it with one line on stderr. Ctrl-C cancels the work, which may tidy up.
+    """
+    settings = read_settings(CommandLineSettings)
+    _silence_libraries()
+    screen = Screen(as_json)
+    try:
+        code = asyncio.run(_run(work, settings, screen, key))
+    except KeyboardInterrupt:
+        code = exits.INTERRUPTED
+    except Exception as error:  # noqa: BLE001 - the boundary: nobody at a terminal reads tracebacks
+        code, line = exits.explain(error)
+        screen.say(line)
+    raise typer.Exit(code)
+
+
+async def _run(work: Work, settings: CommandLineSettings, screen: Screen, key: KeyCheck) -> int:
+    async with open_connections(settings, Metrics()) as connections:
+        operator = await _who(connections, settings, key)
+        return await work(Session(connections, operator, screen)) or exits.GOOD
+
+
+async def _who(
+    connections: Connections, settings: CommandLineSettings, check: KeyCheck
+) -> Operator:
+    text = settings.operator_key.get_secret_value() if settings.operator_key else None
+    try:
+        return await known_operator(connections, text, bootstrap=check is KeyCheck.BOOTSTRAP)
+    except Unavailable:
+        if check is KeyCheck.UNLESS_AWAY:
+            return named_operator(text)
+        raise
+
+
+def _silence_libraries() -> None:
+    """What drivers log of an outage is said once, by the command, in its own words."""
+    logging.disable(logging.CRITICAL)
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL))

@@ -1,0 +1,51 @@
+"""How tables and times look in a terminal."""
+
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+
+from rich import box
+from rich.table import Table
+from rich.text import Text
+
+
+def table(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> Table:
+    """A plain table; numbers stand on the right, and no cell is read as markup."""
+    made = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    lines = [list(row) for row in rows]
+    for at, column in enumerate(columns):
+        numeric = bool(lines) and all(isinstance(line[at], int | float) for line in lines)
+        made.add_column(column, justify="right" if numeric else "left", overflow="fold")
+    for line in lines:
+        made.add_row(*(_cell(value) for value in line))
+    return made
+
+
+def _cell(value: object) -> Text:
+    if value is None:
+        return Text("")
+    if isinstance(value, datetime):
+        return Text(moment(value))
+    if isinstance(value, bool):
+        return Text("yes" if value else "no")
+    return Text(f"{value:,}" if isinstance(value, int) else str(value))
+
+
+def moment(at: datetime) -> str:
+    """A time to the second, in UTC."""
+    return f"{at:%Y-%m-%d %H:%M:%S}Z"
+
+
+def length(seconds: float) -> str:
+    """A duration in its largest unit and one below: `850 ms`, `12 s`, `3 min 5 s`, `2 h 10 min`."""
+    if seconds < 1:
+        return f"{seconds * 1000:.0f} ms"
+    whole = round(seconds)
+    for size, unit, below, small in (
+        (86_400, "d", 3_600, "h"),
+        (3_600, "h", 60, "min"),
+        (60, "min", 1, "s"),
+    ):
+        if whole >= size:
+            rest = whole % size // below
+            return f"{whole // size} {unit}" + (f" {rest} {small}" if rest else "")
+    return f"{whole} s"

@@ -1,0 +1,30 @@
+"""Why an operation did not do what it was asked for.
+
+    Refusal
+    ├── NotFound          what was named is not there
+    │   └── NothingMatched    the filter is sound and nothing is like it
+    ├── NotAllowed        the key is missing, wrong, or may not do this
+    └── WrongInput        what was asked for makes no sense
+
+Beside them operations raise `Unavailable` of `services.runtime.errors`: Kafka or MongoDB is away.
+"""
+
+
+class Refusal(Exception):  # noqa: N818 - these say what is the matter
+    """The root. Its message is one line and says what to do; it never quotes a person's words."""
+
+
+class NotFound(Refusal):
+    """What was named is not there."""
+
+
+class NothingMatched(NotFound):
+    """No item is as the filter says."""
+
+
+class NotAllowed(Refusal):
+    """The key is missing, wrong, or may not do this."""
+
+
+class WrongInput(Refusal):
+    """What was asked for makes no sense as it is."""

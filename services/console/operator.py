@@ -1,0 +1,24 @@
+"""Who acts: the operator whose key it is."""
+
+from dataclasses import dataclass
+
+from services.accounts.authentication import Credential
+
+
+@dataclass(frozen=True, slots=True)
+class Operator:
+    """An operator's account, never a person. `reads_text`: the key may show what people wrote."""
+
+    name: str
+    key_id: str
+    reads_text: bool
+
+
+BOOTSTRAP = Operator("bootstrap", "", reads_text=False)
+"""Who creates the first operator's key, while there is none."""
+
+
+def operator_of(credential: Credential) -> Operator:
+    """The operator of an operator's credential."""
+    assert credential.role == "operator"
+    return Operator(credential.subject, credential.key_id, credential.reads_text)

@@ -1,0 +1,34 @@
+"""Reads durations and moments as people write them."""
+
+import re
+from datetime import UTC, datetime, timedelta
+
+_PART = re.compile(r"(\d+(?:\.\d+)?)\s*(ms|s|m|h|d|w)")
+_SECONDS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3_600.0, "d": 86_400.0, "w": 604_800.0}
+_LONGEST = timedelta(days=36_500)
+
+
+def read_duration(text: str) -> timedelta:
+    """Reads `90s`, `15m`, `24h`, `7d`, `2w`, `1h30m`, or a bare number of seconds.
+
+    Raises `ValueError` with a message for the person who wrote it.
+    """
+    wanted = text.strip().lower()
+    if re.fullmatch(r"\d+(\.\d+)?", wanted):
+        wanted += "s"
+    parts = _PART.findall(wanted)
+    if not parts or _PART.sub("", wanted).strip():
+        raise ValueError(f"{text!r} is no duration: write 90s, 15m, 24h, 7d or 1h30m")
+    seconds = sum(float(number) * _SECONDS[unit] for number, unit in parts)
+    if seconds > _LONGEST.total_seconds():
+        raise ValueError(f"{text!r} is longer than a hundred years")
+    return timedelta(seconds=seconds)
+
+
+def read_time(text: str) -> datetime:
+    """Reads an ISO 8601 moment; one without an offset is UTC. Raises `ValueError` as above."""
+    try:
+        moment = datetime.fromisoformat(text.strip())
+        return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
+    except (ValueError, OverflowError):
+        raise ValueError(f"{text!r} is no time: write 2026-11-24T13:56, in UTC") from None
