@@ -18,7 +18,7 @@ from pydantic import Field
 from schemas.topics import TOPICS, Topic
 from services.departments import stream_store
 from services.departments.settings import STREAM_RETENTION_DAYS
-from services.intake import receipt_store
+from services.receipts import receipt_store
 from services.queues import mongo_store
 from services.routing import decision_store
 from services.runtime.errors import Unavailable
@@ -27,6 +27,7 @@ from services.runtime.logs import configure_logs
 from services.runtime.mongo import Database, UnsafeDatabase, check_safety, connect
 from services.runtime.process import service_version
 from services.runtime.settings import KafkaSettings, MongoSettings, ProcessSettings, read_settings
+from services.stages import report_store
 
 # a record may wait out its retention in its topic and once more, redriven, among the dead letters:
 # what recognises it as a repeat stays longer than both
@@ -37,6 +38,7 @@ STORES: tuple[EnsureIndexes, ...] = (
     receipt_store.ensure_indexes,
     partial(decision_store.ensure_indexes, keep=KEPT),
     partial(mongo_store.ensure_indexes, keep=KEPT),
+    report_store.ensure_indexes,
 )
 
 _LISTED_SECONDS = 30.0

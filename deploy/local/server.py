@@ -101,7 +101,7 @@ class Server(ABC):
     def pause(self) -> None:
         """Holds the process still: its connections stay, its answers do not come.
 
-        Returns when it stands: threads that run on another core go on for a moment after the signal.
+        Returns when it stands: its threads on another core go on for a moment after the signal.
         """
         self._signal(signal.SIGSTOP)
         if self._child is not None and not wait_until(self._child.held, HOLD_SECONDS):

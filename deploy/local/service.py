@@ -13,7 +13,10 @@ ASK_SECONDS = 2.0
 
 
 class Service(Server):
-    """`python -m services.<name>`, ready when its own readiness says so."""
+    """`python -m services.<name>`, ready when its own readiness says so.
+
+    One that waits for a person, because a stage is paused or its fuse open, is as ready as can be.
+    """
 
     def __init__(
         self, name: str, port: int, environment: Mapping[str, str], log: Path, host: str
@@ -32,17 +35,22 @@ class Service(Server):
         return [sys.executable, "-m", f"services.{self.name}"]
 
     def _ready(self) -> bool:
-        return self._answers_200("/health/ready")
+        answer = self._ask("/health/ready")
+        if answer is None or answer.is_success:
+            return answer is not None
+        said = answer.json()
+        return set(said["reasons"]) <= set(said["held"])
 
     def _up(self) -> bool:
         return self.healthy()
 
     def healthy(self) -> bool:
         """Whether it makes progress, by its own word; one that does not answer does not."""
-        return self._answers_200("/health/live")
+        answer = self._ask("/health/live")
+        return answer is not None and answer.is_success
 
-    def _answers_200(self, path: str) -> bool:
+    def _ask(self, path: str) -> httpx.Response | None:
         try:
-            return httpx.get(self.url + path, timeout=ASK_SECONDS, trust_env=False).is_success
+            return httpx.get(self.url + path, timeout=ASK_SECONDS, trust_env=False)
         except httpx.HTTPError:
-            return False
+            return None

@@ -14,20 +14,23 @@ from schemas.codec import decode
 from schemas.envelope import FeedbackReceived
 from schemas.feedback import Feedback
 from schemas.tagging import Tagging
-from schemas.topics import RECEIVED, TAGGED
+from schemas.topics import TAGGED
 from services.classifier.handler import TaggingHandler
 from services.classifier.loading import load_tagger
 from services.classifier.model import UnreadableModel
 from services.classifier.settings import ClassifierSettings
 from services.classifier.shadow import Shadow
 from services.classifier.tagging import Tagger
-from services.runtime.consume import Subscription
 from services.runtime.kafka import Producer
 from services.runtime.metrics import Metrics
-from services.runtime.process import Process
-from services.runtime.settings import EXIT_CONFIG
-from services.runtime.subscriber import Subscriber
+from services.runtime.mongo import connect
+from services.runtime.process import Process, RefusedStart
 from services.runtime.web import ProblemBoundary, process_routes
+from services.stages.control_store import MongoControls
+from services.stages.report_store import MongoReports
+from services.stages.reporter import Reporter
+from services.stages.stage import CLASSIFIER
+from services.stages.subscribing import Subscribing
 
 log = structlog.get_logger(__name__)
 
@@ -48,26 +51,23 @@ def build_app(settings: ClassifierSettings, process: Process) -> ASGIApp:
         process.metrics,
         shadow.offer if shadow else None,
     )
-    subscriber = Subscriber(
-        Subscription(
-            topic=settings.topic_prefix + RECEIVED.name,
-            group=settings.topic_prefix + "classifier",
-            decode=partial(decode, model=FeedbackReceived),
-            handle=handler.handle,
-        ),
-        settings,
-        producer,
-        process,
-        settings.drain_seconds,
+    client, database = connect(settings)
+    subscribing = Subscribing(
+        settings, producer, process, MongoControls(database), settings.drain_seconds
     )
+    subscriber = subscribing.to(CLASSIFIER, partial(decode, model=FeedbackReceived), handler.handle)
+    reporter = Reporter(process, MongoReports(database))
+    # what runs goes on as it was last told to while the database is away
+    process.health.spare("mongo")
 
     @asynccontextmanager
     async def running(_app: Starlette) -> AsyncIterator[None]:
         async with AsyncExitStack() as stack:
             if shadow is not None:
                 await stack.enter_async_context(shadow)
-            await stack.enter_async_context(producer)
-            await stack.enter_async_context(subscriber)
+            await stack.enter_async_context(process.guarded_database(client, settings))
+            for each in (reporter, producer, subscriber):
+                await stack.enter_async_context(each)
             yield
 
     app = Starlette(routes=process_routes(process.health, process.metrics), lifespan=running)
@@ -84,7 +84,7 @@ def _tags_by(tagger: Tagger) -> Callable[[Sequence[Feedback]], Sequence[Tagging]
 
 
 def _load(settings: ClassifierSettings) -> Tagger:
-    """The model in use: the process ends where it cannot be read."""
+    """The model in use: without it there is nothing that the process could do."""
     try:
         tagger = load_tagger(
             Path(settings.model_path) if settings.model_path else None,
@@ -92,8 +92,7 @@ def _load(settings: ClassifierSettings) -> Tagger:
             fast_alone=settings.fast_alone,
         )
     except UnreadableModel as error:
-        log.critical("model cannot be read", action="load_model", reason=str(error))
-        raise SystemExit(EXIT_CONFIG) from None
+        raise RefusedStart(f"the model cannot be read: {error}") from None
     log.info("model loaded", action="load_model", model_version=tagger.version)
     return tagger
 

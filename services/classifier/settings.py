@@ -2,11 +2,13 @@
 
 from pydantic import Field
 
-from services.runtime.settings import KafkaSettings, ProcessSettings
+from services.runtime.settings import KafkaSettings, MongoSettings, ProcessSettings
 
 
-class ClassifierSettings(ProcessSettings, KafkaSettings):
-    """The classifier reads and writes topics; it needs no database."""
+class ClassifierSettings(ProcessSettings, KafkaSettings, MongoSettings):
+    """The classifier reads and writes topics; in the database it finds whether it may run, and
+    says how it is.
+    """
 
     http_port: int = Field(8011, ge=0, le=65_535, description="port of health and metrics")
     max_records: int = Field(

@@ -11,7 +11,7 @@ from starlette.types import ASGIApp
 
 from schemas.departments import load_departments
 from schemas.policy_areas import load_policy_areas
-from schemas.topics import PROGRESSED, ROUTED
+from schemas.topics import PROGRESSED
 from services.accounts.authentication import Authenticator
 from services.accounts.key_store import MongoKeyStore
 from services.departments import openapi, progress, stream_log
@@ -27,12 +27,15 @@ from services.queues.item import BUCKETS
 from services.queues.mongo_store import MongoQueueStore
 from services.queues.outbox_store import MongoProgressOutbox
 from services.queues.pullers import Pullers
-from services.runtime.consume import Subscription
 from services.runtime.kafka import Producer
 from services.runtime.mongo import connect
 from services.runtime.process import Process
-from services.runtime.subscriber import Subscriber
 from services.runtime.web import ProblemBoundary, handle_problems, process_routes
+from services.stages.control_store import MongoControls
+from services.stages.report_store import MongoReports
+from services.stages.reporter import Reporter
+from services.stages.stage import STREAMS
+from services.stages.subscribing import Subscribing
 
 
 def today() -> date:
@@ -60,19 +63,16 @@ def build_app(settings: DepartmentsSettings, process: Process) -> ASGIApp:
     tail = Tail(
         entries, settings.stream_poll_seconds, settings.stream_buffer_events, process.health
     )
-    subscriber = Subscriber(
-        Subscription(
-            topic=settings.topic_prefix + ROUTED.name,
-            group=settings.topic_prefix + "departments-streams",
-            decode=stream_log.read_entry,
-            handle=Projection(entries, tail.nudge).handle,
-            locate=stream_log.locate,
-        ),
-        settings,
-        producer,
-        process,
-        settings.drain_seconds,
+    subscribing = Subscribing(
+        settings, producer, process, MongoControls(database), settings.drain_seconds
     )
+    subscriber = subscribing.to(
+        STREAMS,
+        stream_log.read_entry,
+        Projection(entries, tail.nudge).handle,
+        stream_log.locate,
+    )
+    reporter = Reporter(process, MongoReports(database))
     queues = QueueRoutes(access, store, pullers, settings, process.metrics, publisher.wake)
     streams = StreamRoutes(
         access, entries, tail, load_policy_areas(), settings, process.stopping, process.metrics
@@ -82,7 +82,7 @@ def build_app(settings: DepartmentsSettings, process: Process) -> ASGIApp:
     async def running(_app: FastAPI) -> AsyncIterator[None]:
         ending = asyncio.create_task(_end_waits(process.stopping, pullers, tail))
         database_guard = process.guarded_database(client, settings)
-        async with database_guard, producer, publisher, tail, subscriber:
+        async with database_guard, reporter, producer, publisher, tail, subscriber:
             yield
         ending.cancel()
 

@@ -3,6 +3,7 @@
 from services.intake.app import build_app
 from services.intake.settings import IntakeSettings
 from services.runtime.process import run
+from services.stages.reporter import tell_refusal
 
 if __name__ == "__main__":
-    run("intake", IntakeSettings, build_app)
+    run("intake", IntakeSettings, build_app, tell_refusal)

@@ -5,7 +5,6 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from datetime import UTC, datetime
 from functools import partial
-from typing import Any
 from uuid import uuid4
 
 from fastapi import FastAPI
@@ -15,14 +14,13 @@ from schemas.codec import decode
 from schemas.departments import load_departments
 from schemas.envelope import FeedbackProgressed, FeedbackRouted
 from schemas.policy_areas import load_policy_areas
-from schemas.topics import PROGRESSED, RECEIVED, ROUTED, Topic
+from schemas.topics import RECEIVED
 from services.accounts.authentication import Authenticator
 from services.accounts.key_store import MongoKeyStore
 from services.intake import openapi
 from services.intake.acceptance import Acceptance
 from services.intake.express import Express
 from services.intake.publisher import Publisher
-from services.intake.receipt_store import MongoReceiptStore
 from services.intake.receipts import Receipts
 from services.intake.relay import Relay
 from services.intake.routes import FEEDBACK_PATH, SubmissionRoutes, TrackingRoutes
@@ -30,12 +28,16 @@ from services.intake.settings import IntakeSettings
 from services.intake.submissions import REFERENCES, write_reference
 from services.intake.tracking import Tracking
 from services.intake.tracking_store import MongoTrackingStore
-from services.runtime.consume import Subscription
+from services.receipts.receipt_store import MongoReceiptStore
 from services.runtime.kafka import Producer
 from services.runtime.mongo import connect
 from services.runtime.process import Process
-from services.runtime.subscriber import Subscriber
 from services.runtime.web import ProblemBoundary, handle_problems, process_routes
+from services.stages.control_store import MongoControls
+from services.stages.report_store import MongoReports
+from services.stages.reporter import Reporter
+from services.stages.stage import TRACKING_PROGRESSED, TRACKING_ROUTED
+from services.stages.subscribing import Subscribing
 
 
 def now() -> datetime:
@@ -70,25 +72,25 @@ def build_app(settings: IntakeSettings, process: Process) -> ASGIApp:
     )
     tracking = Tracking(tracking_store)
 
-    def subscribe(topic: Topic, event: Any, handle: Any) -> Subscriber:
-        subscription = Subscription(
-            topic=settings.topic_prefix + topic.name,
-            group=f"{settings.topic_prefix}intake-tracking-{topic.name.partition('.')[2]}",
-            decode=partial(decode, model=event),
-            handle=handle,
-        )
-        return Subscriber(subscription, settings, producer, process, settings.drain_seconds)
-
+    subscribing = Subscribing(
+        settings, producer, process, MongoControls(database), settings.drain_seconds
+    )
     # without news of feedback, and without Kafka altogether, submissions are taken all the same
-    routed = subscribe(ROUTED, FeedbackRouted, tracking.note_routed)
-    progressed = subscribe(PROGRESSED, FeedbackProgressed, tracking.note_progressed)
+    routed = subscribing.to(
+        TRACKING_ROUTED, partial(decode, model=FeedbackRouted), tracking.note_routed
+    )
+    progressed = subscribing.to(
+        TRACKING_PROGRESSED, partial(decode, model=FeedbackProgressed), tracking.note_progressed
+    )
+    reporter = Reporter(process, MongoReports(database))
 
     for each in (routed, progressed):
         process.health.spare(each.part)
 
     @asynccontextmanager
     async def running(_app: FastAPI) -> AsyncIterator[None]:
-        async with process.guarded_database(client, settings), producer, publisher, relay:
+        database_guard = process.guarded_database(client, settings)
+        async with database_guard, reporter, producer, publisher, relay:
             async with routed, progressed:
                 yield
             await receipts.drain()

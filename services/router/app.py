@@ -14,19 +14,22 @@ from schemas.envelope import FeedbackTagged
 from schemas.feedback import Feedback
 from schemas.routing import ChosenDepartment
 from schemas.tagging import Tagging
-from schemas.topics import ROUTED, TAGGED
+from schemas.topics import ROUTED
 from services.queues.mongo_store import MongoQueueStore
 from services.router.handler import RoutingHandler
 from services.router.settings import RouterSettings
 from services.routing.decision_store import MongoDecisionStore
 from services.routing.rulebook import load_rules
 from services.routing.rules import choose_departments
-from services.runtime.consume import Subscription
 from services.runtime.kafka import Producer
 from services.runtime.mongo import connect
 from services.runtime.process import Process
-from services.runtime.subscriber import Subscriber
 from services.runtime.web import ProblemBoundary, process_routes
+from services.stages.control_store import MongoControls
+from services.stages.report_store import MongoReports
+from services.stages.reporter import Reporter
+from services.stages.stage import ROUTER
+from services.stages.subscribing import Subscribing
 
 
 def now() -> datetime:
@@ -53,22 +56,16 @@ def build_app(settings: RouterSettings, process: Process) -> ASGIApp:
         now,
         process.metrics,
     )
-    subscriber = Subscriber(
-        Subscription(
-            topic=settings.topic_prefix + TAGGED.name,
-            group=settings.topic_prefix + "router",
-            decode=partial(decode, model=FeedbackTagged),
-            handle=handler.handle,
-        ),
-        settings,
-        producer,
-        process,
-        settings.drain_seconds,
+    subscribing = Subscribing(
+        settings, producer, process, MongoControls(database), settings.drain_seconds
     )
+    subscriber = subscribing.to(ROUTER, partial(decode, model=FeedbackTagged), handler.handle)
+    reporter = Reporter(process, MongoReports(database))
 
     @asynccontextmanager
     async def running(_app: Starlette) -> AsyncIterator[None]:
-        async with process.guarded_database(client, settings), producer, subscriber:
+        database_guard = process.guarded_database(client, settings)
+        async with database_guard, reporter, producer, subscriber:
             yield
 
     app = Starlette(routes=process_routes(process.health, process.metrics), lifespan=running)

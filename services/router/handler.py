@@ -49,32 +49,19 @@ class RoutingHandler:
         now = self._clock()
         decided = [decide(event, self._choose, self._rule_version, now) for event in events]
         standing = await self._decisions.settle(decided)
+        routed = [_routed(*each) for each in zip(events, standing, strict=True)]
         await self._queues.enqueue(
             [event.data.feedback for event in events],
-            [item for decision in standing for item in items_of(decision)],
+            [
+                item
+                for decision, event in zip(standing, routed, strict=True)
+                for item in items_of(decision, event.traceparent)
+            ],
         )
         self._measure(events, decided, standing)
-        await self._publish([self._record(*each) for each in zip(events, standing, strict=True)])
-
-    def _record(self, event: FeedbackTagged, decision: Decision) -> Record:
-        feedback = event.data.feedback
-        data = RoutedFeedback(
-            feedback_id=feedback.id,
-            reference=feedback.reference,
-            organisation_id=feedback.organisation.id,
-            kind=feedback.kind,
-            language=feedback.language,
-            marking=feedback.marking,
-            place=feedback.place,
-            received_at=feedback.received_at,
-            areas=decision.areas,
-            abstained=decision.abstained,
-            departments=decision.departments,
-            rule_version=decision.rule_version,
-            model_version=decision.model_version,
+        await self._publish(
+            [Record(self._topic, each.subject.encode(), encode(each)) for each in routed]
         )
-        routed = follow(event, FeedbackRouted, data, decision.decided_at)
-        return Record(self._topic, event.subject.encode(), encode(routed))
 
     def _measure(
         self,
@@ -110,7 +97,27 @@ def decide(event: FeedbackTagged, choose: Choose, rule_version: str, now: dateti
     )
 
 
-def items_of(decision: Decision) -> list[NewItem]:
+def _routed(event: FeedbackTagged, decision: Decision) -> FeedbackRouted:
+    feedback = event.data.feedback
+    data = RoutedFeedback(
+        feedback_id=feedback.id,
+        reference=feedback.reference,
+        organisation_id=feedback.organisation.id,
+        kind=feedback.kind,
+        language=feedback.language,
+        marking=feedback.marking,
+        place=feedback.place,
+        received_at=feedback.received_at,
+        areas=decision.areas,
+        abstained=decision.abstained,
+        departments=decision.departments,
+        rule_version=decision.rule_version,
+        model_version=decision.model_version,
+    )
+    return follow(event, FeedbackRouted, data, decision.decided_at)
+
+
+def items_of(decision: Decision, traceparent: str | None = None) -> list[NewItem]:
     """One item for each department that the decision chose."""
     areas = tuple(each.area for each in decision.areas)
     return [
@@ -122,6 +129,7 @@ def items_of(decision: Decision) -> list[NewItem]:
             because=each.because,
             rule=each.rule,
             revision=decision.revision,
+            traceparent=traceparent,
         )
         for each in decision.departments
     ]

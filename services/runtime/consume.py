@@ -5,6 +5,7 @@
 | handled                                          | -                 | committed               |
 | `Malformed`, `Permanent`, or `Transient` with    | dead letter,      | committed               |
 | its retries used up                              | confirmed         |                         |
+| redriven for another group                       | -                 | committed               |
 | `Unavailable`, a dead letter not confirmed,      | stays             | rewound, after a        |
 | or the fuse open                                 |                   | growing pause           |
 | cancelled by shutdown                            | stays             | untouched               |
@@ -21,31 +22,42 @@ import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from random import uniform
 from time import monotonic
-from typing import Any, Generic, TypeVar
+from typing import Generic, Literal, TypeVar
 
 import structlog
 from aiokafka import ConsumerRecord
 
+from services.runtime.attempts import Attempts, Pending, RetryLimits
 from services.runtime.deadletter import Failure, dead_letter
-from services.runtime.errors import (
-    ConsumeError,
-    Malformed,
-    Permanent,
-    Transient,
-    Unavailable,
-    classify,
-)
+from services.runtime.errors import Malformed, Unavailable
 from services.runtime.fuse import Fuse
 from services.runtime.kafka import Producer
 from services.runtime.metrics import Metrics
+from services.runtime.redrive import read_redriven
+from services.runtime.tally import Tally
 
 _DECODE_BETWEEN_YIELDS = 200
 
 log = structlog.get_logger(__name__)
 
 Event = TypeVar("Event")
+Ending = Literal["handled", "dead", "skipped"]
+
+
+@dataclass(frozen=True, slots=True)
+class Settled(Generic[Event]):
+    """How one record of a batch ended. `event` is `None` where the bytes are no event, `error` the
+    class of what went wrong; the times are those of its batch.
+    """
+
+    record: ConsumerRecord
+    event: Event | None
+    outcome: Ending
+    attempts: int
+    started_at: datetime
+    finished_at: datetime
+    error: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +65,7 @@ class Subscription(Generic[Event]):
     """What a service consumes. `decode` raises `ValueError` for bytes that are not its event;
     `handle` gets the sound events of a batch in order, knows nothing of Kafka and is idempotent.
     `locate`, where given, writes into an event the partition and offset that it came from.
+    `observe`, where given, is told of each settled batch; it returns at once and never raises.
     """
 
     topic: str
@@ -60,15 +73,7 @@ class Subscription(Generic[Event]):
     decode: Callable[[bytes | None], Event]
     handle: Callable[[Sequence[Event]], Awaitable[None]]
     locate: Callable[[Event, int, int], Event] | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class RetryLimits:
-    """Tries of one record, and seconds that one batch may spend on retries."""
-
-    attempts: int = 4
-    budget_seconds: float = 20.0
-    first_pause_seconds: float = 0.1
+    observe: Callable[[Sequence[Settled[Event]]], None] | None = None
 
 
 class FuseOpen(Unavailable):
@@ -76,14 +81,30 @@ class FuseOpen(Unavailable):
 
 
 @dataclass(slots=True)
-class _Pending(Generic[Event]):
-    """A sound record on its way through the attempts."""
+class _Batch(Generic[Event]):
+    """A batch on its way: what is to be handled, what is given up, what is another group's."""
 
-    record: ConsumerRecord
-    event: Event
-    attempts: int = 0
-    first_at: datetime | None = None
-    error: ConsumeError | None = field(default=None)
+    records: Sequence[ConsumerRecord]
+    started_at: datetime = field(default_factory=lambda: datetime.now(UTC))
+    pending: list[Pending[Event]] = field(default_factory=list)
+    failures: list[Failure] = field(default_factory=list)
+    skipped: list[ConsumerRecord] = field(default_factory=list)
+
+    def settled(self) -> list[Settled[Event]]:
+        """How each record ended, for an observer."""
+        times = (self.started_at, datetime.now(UTC))
+        events = {id(each.record): each.event for each in self.pending}
+        dead = {id(each.record) for each in self.failures}
+        ends = [
+            Settled(each.record, each.event, "handled", each.attempts, *times)
+            for each in self.pending
+            if id(each.record) not in dead
+        ]
+        for failure in self.failures:
+            error, event = type(failure.error).__name__, events.get(id(failure.record))
+            ends.append(Settled(failure.record, event, "dead", failure.attempts, *times, error))
+        ends += [Settled(each, None, "skipped", 0, *times) for each in self.skipped]
+        return ends
 
 
 class Contract(Generic[Event]):
@@ -96,6 +117,7 @@ class Contract(Generic[Event]):
         fuse: Fuse,
         retries: RetryLimits,
         metrics: Metrics,
+        tally: Tally | None = None,
         *,
         service: str,
         version: str,
@@ -103,8 +125,9 @@ class Contract(Generic[Event]):
         self._subscription = subscription
         self._producer = producer
         self._fuse = fuse
-        self._retries = retries
+        self._attempts = Attempts(subscription.handle, retries, self._count_retries)
         self._metrics = metrics
+        self._tally = tally or Tally(subscription.topic, subscription.group, "")
         self._service = service
         self._version = version
 
@@ -116,92 +139,31 @@ class Contract(Generic[Event]):
         if self._fuse.open:
             raise FuseOpen("the fuse is open")
         started = monotonic()
-        pending, failures = await self._decode(records)
-        failures += await self._handle(pending)
-        await self._bury(records, failures)
-        self._measure(len(records), len(failures), monotonic() - started)
+        batch: _Batch[Event] = _Batch(records)
+        await self._decode(batch)
+        batch.failures += await self._attempts.run(list(batch.pending))
+        await self._bury(records, batch.failures)
+        self._measure(batch, monotonic() - started)
+        if self._subscription.observe is not None:
+            self._subscription.observe(batch.settled())
 
-    async def _decode(
-        self, records: Sequence[ConsumerRecord]
-    ) -> tuple[list[_Pending[Event]], list[Failure]]:
-        pending: list[_Pending[Event]] = []
-        failures: list[Failure] = []
+    async def _decode(self, batch: _Batch[Event]) -> None:
         decode, locate = self._subscription.decode, self._subscription.locate
-        for index, record in enumerate(records, start=1):
+        for index, record in enumerate(batch.records, start=1):
+            redriven = read_redriven(record)
+            if redriven is not None and redriven.group != self._subscription.group:
+                batch.skipped.append(record)
+                continue
             try:
                 event = decode(record.value)
                 if locate is not None:
                     event = locate(event, record.partition, record.offset)
-                pending.append(_Pending(record, event))
+                batch.pending.append(Pending(record, event))
             except ValueError as error:
                 now = datetime.now(UTC)
-                failures.append(Failure(record, Malformed(str(error)), 1, now, now))
+                batch.failures.append(Failure(record, Malformed(str(error)), 1, now, now))
             if index % _DECODE_BETWEEN_YIELDS == 0:
                 await asyncio.sleep(0)
-        return pending, failures
-
-    async def _handle(self, pending: list[_Pending[Event]]) -> list[Failure]:
-        """Tries until every record is handled or given up; the failing ones of a round together."""
-        failures: list[Failure] = []
-        deadline = monotonic() + self._retries.budget_seconds
-        pause = self._retries.first_pause_seconds
-        while pending:
-            left = await self._try(pending, set())
-            pending = []
-            for item in left:
-                if self._is_spent(item, deadline):
-                    failures.append(_failure(item))
-                else:
-                    pending.append(item)
-            if any(item.error for item in pending):
-                self._count_retries(pending)
-                await asyncio.sleep(min(uniform(pause / 2, pause), max(0, deadline - monotonic())))
-                pause *= 2
-        return failures
-
-    async def _try(
-        self, items: list[_Pending[Event]], blocked: set[bytes]
-    ) -> list[_Pending[Event]]:
-        """Handles items in order; returns, in order, those that failed or wait for an earlier one
-        of their key.
-        """
-        held = {id(item) for item in items if item.record.key in blocked}
-        if held:
-            free = [item for item in items if id(item) not in held]
-            left = held | {id(item) for item in await self._try(free, blocked)} if free else held
-            return [item for item in items if id(item) in left]
-        try:
-            await self._subscription.handle([item.event for item in items])
-        except Exception as error:  # noqa: BLE001 - whatever a handler raises is classified
-            failure = classify(error)
-        else:
-            return []
-        if isinstance(failure, Unavailable):
-            raise failure
-        if len(items) > 1:
-            middle = len(items) // 2
-            first = await self._try(items[:middle], blocked)
-            return first + await self._try(items[middle:], blocked)
-        return [self._mark(items[0], failure, blocked)]
-
-    def _mark(
-        self, item: _Pending[Event], failure: ConsumeError, blocked: set[bytes]
-    ) -> _Pending[Event]:
-        item.attempts += 1
-        item.error = failure
-        item.first_at = item.first_at or datetime.now(UTC)
-        if isinstance(failure, Transient) and item.record.key is not None:
-            blocked.add(item.record.key)
-        return item
-
-    def _is_spent(self, item: _Pending[Event], deadline: float) -> bool:
-        if item.error is None:
-            return False
-        return (
-            isinstance(item.error, Malformed | Permanent)
-            or item.attempts >= self._retries.attempts
-            or monotonic() >= deadline
-        )
 
     async def _bury(self, records: Sequence[ConsumerRecord], failures: list[Failure]) -> None:
         """Writes the dead letters of a batch, unless they open the fuse."""
@@ -238,19 +200,17 @@ class Contract(Generic[Event]):
             attempts=failure.attempts,
         )
 
-    def _count_retries(self, pending: list[_Pending[Event]]) -> None:
+    def _count_retries(self, records: int) -> None:
+        self._tally.counts["retried"] += records
         labels = (self._subscription.topic, self._subscription.group)
-        self._metrics.retries.labels(*labels).inc(sum(1 for item in pending if item.error))
+        self._metrics.retries.labels(*labels).inc(records)
 
-    def _measure(self, total: int, dead: int, seconds: float) -> None:
+    def _measure(self, batch: _Batch[Event], seconds: float) -> None:
+        total, dead, skipped = len(batch.records), len(batch.failures), len(batch.skipped)
         labels = (self._subscription.topic, self._subscription.group)
-        self._metrics.records.labels(*labels, "handled").inc(total - dead)
-        self._metrics.records.labels(*labels, "dead").inc(dead)
+        outcomes = {"handled": total - dead - skipped, "dead": dead, "skipped": skipped}
+        for outcome, count in outcomes.items():
+            self._metrics.records.labels(*labels, outcome).inc(count)
+        self._tally.counts.update(outcomes)
         self._metrics.batch_records.labels(*labels).observe(total)
         self._metrics.batch_seconds.labels(*labels).observe(seconds)
-
-
-def _failure(item: _Pending[Any]) -> Failure:
-    assert item.error is not None
-    assert item.first_at is not None
-    return Failure(item.record, item.error, item.attempts, item.first_at, datetime.now(UTC))

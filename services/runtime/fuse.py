@@ -17,7 +17,7 @@ class FuseLimits:
 class Fuse:
     """Counts how records ended. Bad code deployed must not drain a topic into its dead letters.
 
-    Once open it stays open for the life of the process: a person has to look.
+    Once open it stays open until it is reset: a person has to look.
     """
 
     def __init__(self, limits: FuseLimits) -> None:
@@ -38,3 +38,8 @@ class Fuse:
     def count(self, died: Sequence[bool]) -> None:
         """Counts a batch whose dead letters are confirmed; one that is read again counts once."""
         self._outcomes.extend(died)
+
+    def reset(self) -> None:
+        """Closes it and forgets what was counted: a person has looked."""
+        self._outcomes.clear()
+        self.open = False

@@ -32,6 +32,7 @@ class Health:
         self._progress: dict[str, Progress] = {}
         self._not_ready: dict[str, str] = {}
         self._spared: set[str] = set()
+        self._held: set[str] = set()
 
     def watch(self, part: str, stalled_after: float) -> Progress:
         """Adds a loop; `stalled_after` in seconds."""
@@ -42,10 +43,17 @@ class Health:
     def not_ready(self, part: str, reason: str) -> None:
         """Says that a part cannot do its work, and why."""
         self._not_ready[part] = reason
+        self._held.discard(part)
+
+    def hold(self, part: str, reason: str) -> None:
+        """Says that a part could do its work, and does not until a person lets it go on."""
+        self._not_ready[part] = reason
+        self._held.add(part)
 
     def ready(self, part: str) -> None:
         """Says that a part can do its work."""
         self._not_ready.pop(part, None)
+        self._held.discard(part)
 
     def spare(self, part: str) -> None:
         """Says that the process does its work without this part: its absence is shown, no more."""
@@ -59,3 +67,7 @@ class Health:
     def readiness(self) -> tuple[bool, dict[str, str]]:
         """Whether every part that is needed can do its work; the reason of each that cannot."""
         return self._not_ready.keys() <= self._spared, dict(self._not_ready)
+
+    def held(self) -> list[str]:
+        """The parts that wait for a person, of those that readiness names."""
+        return sorted(self._held)

@@ -31,12 +31,15 @@ log = structlog.get_logger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Record:
-    """A record to publish. `key` decides the partition: the same hash as Kafka's own clients."""
+    """A record to publish. `key` decides the partition, by the same hash as Kafka's own clients,
+    unless `partition` is given.
+    """
 
     topic: str
     key: bytes | None
     value: bytes | None
     headers: Headers = ()
+    partition: int | None = None
 
 
 def connection_options(settings: KafkaSettings) -> dict[str, Any]:
@@ -106,7 +109,9 @@ class Producer:
                 if producer is None:
                     producer = await self._connected()
                 confirmations = [
-                    await producer.send(each.topic, each.value, each.key, headers=each.headers)
+                    await producer.send(
+                        each.topic, each.value, each.key, each.partition, headers=each.headers
+                    )
                     for each in records
                 ]
                 await _all(confirmations)

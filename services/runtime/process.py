@@ -4,11 +4,11 @@ import asyncio
 import gc
 import os
 import signal
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
 from importlib import metadata
 from pathlib import Path
-from socket import socket
+from socket import gethostname, socket
 from types import FrameType
 from typing import TypeVar
 
@@ -23,6 +23,7 @@ from services.runtime.logs import configure_logs
 from services.runtime.metrics import Metrics
 from services.runtime.mongo import Client, UnsafeDatabase, check_safety
 from services.runtime.settings import EXIT_CONFIG, ProcessSettings, echo, read_settings
+from services.runtime.tally import Tally
 
 EXIT_STALLED = 70  # EX_SOFTWARE
 _HEARTBEAT_SECONDS = 1.0
@@ -35,16 +36,28 @@ log = structlog.get_logger(__name__)
 Settings = TypeVar("Settings", bound=ProcessSettings)
 
 
+class RefusedStart(Exception):  # noqa: N818 - says what the process does
+    """Something only a person can mend keeps the process from its work; the message says what."""
+
+
 class Process:
     """What the parts of a process share: who it is, how it is, and when it stops."""
 
-    def __init__(self, name: str, version: str) -> None:
+    def __init__(self, name: str, version: str, port: int = 0) -> None:
+        """`port` tells processes of one machine apart, and stays over a restart."""
         self.name = name
         self.version = version
+        self.instance = f"{gethostname()}:{port or os.getpid()}"
         self.health = Health()
         self.metrics = Metrics()
+        self.tallies: list[Tally] = []
         self.stopping = asyncio.Event()
         self.exit_code = 0
+
+    def tally(self, topic: str, group: str, part: str) -> Tally:
+        """A new tally of a consumer of this process; `part` is its name in `health`."""
+        self.tallies.append(Tally(topic, group, part))
+        return self.tallies[-1]
 
     def fail(self, reason: str, exit_code: int) -> None:
         """Ends the process in order; for what no retry can mend."""
@@ -134,14 +147,19 @@ def run(
     name: str,
     settings_type: type[Settings],
     build_app: Callable[[Settings, Process], ASGIApp],
+    tell_refusal: Callable[[Settings, Process, str], Awaitable[None]],
 ) -> None:
-    """Runs a service until SIGTERM or SIGINT; exits with its code."""
+    """Runs a service until SIGTERM or SIGINT; exits with its code.
+
+    Where `build_app` raises `RefusedStart`, `tell_refusal` gets the reason, and the
+    process exits with 78 (EX_CONFIG).
+    """
     settings = read_settings(settings_type)
     version = service_version()
     configure_logs(name, settings.log_level, settings.log_format, version)
     collect_garbage_seldom()
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        raise SystemExit(runner.run(_serve(name, version, settings, build_app)))
+        raise SystemExit(runner.run(_serve(name, version, settings, build_app, tell_refusal)))
 
 
 def collect_garbage_seldom() -> None:
@@ -160,12 +178,19 @@ async def _serve(
     version: str,
     settings: Settings,
     build_app: Callable[[Settings, Process], ASGIApp],
+    tell_refusal: Callable[[Settings, Process, str], Awaitable[None]],
 ) -> int:
-    process = Process(name, version)
+    process = Process(name, version, settings.http_port)
     log.info("starting", action="start", settings=echo(settings))
+    try:
+        app = build_app(settings, process)
+    except RefusedStart as error:
+        log.critical("process refuses to start", action="start", reason=str(error))
+        await tell_refusal(settings, process, str(error))
+        return EXIT_CONFIG
     server = _Server(
         uvicorn.Config(
-            build_app(settings, process),
+            app,
             host=settings.http_host,
             port=settings.http_port,
             log_config=None,

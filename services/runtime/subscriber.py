@@ -12,10 +12,13 @@ from faststream.exceptions import NackMessage
 from faststream.kafka import KafkaBroker, KafkaMessage
 from faststream.kafka.subscriber.usecase import BatchSubscriber
 
+from services.runtime.attempts import RetryLimits
 from services.runtime.broker import build_broker
-from services.runtime.consume import Contract, FuseOpen, RetryLimits, Subscription
+from services.runtime.consume import Contract, FuseOpen, Subscription
+from services.runtime.controls import Controls
 from services.runtime.errors import Unavailable, describe
 from services.runtime.fuse import Fuse, FuseLimits
+from services.runtime.holds import DEPENDENCY, FUSE, OF_PEOPLE, Holds
 from services.runtime.kafka import Producer
 from services.runtime.process import Process
 from services.runtime.settings import KafkaSettings
@@ -34,7 +37,8 @@ class Subscriber:
     """Consumes one subscription until its context ends; while Kafka is away it keeps trying.
 
     One batch is in flight at a time. `Unavailable` rewinds the batch and pauses the partitions
-    while polling goes on, so that the group keeps its members; the next read is the probe.
+    while polling goes on, so that the group keeps its members; the next read is the probe. With
+    `controls`, a person may pause it, and an open fuse outlives the process.
     """
 
     def __init__(
@@ -44,18 +48,21 @@ class Subscriber:
         producer: Producer,
         process: Process,
         drain_seconds: float,
+        controls: Controls | None = None,
     ) -> None:
         self._topic = subscription.topic
         self._group = subscription.group
         self.part = f"consume {subscription.topic}"
         self._process = process
         self._fuse = Fuse(FuseLimits(settings.fuse_dead, settings.fuse_share, settings.fuse_window))
+        self._tally = process.tally(self._topic, self._group, self.part)
         self._contract = Contract(
             subscription,
             producer,
             self._fuse,
             RetryLimits(settings.retry_attempts, settings.retry_budget_seconds),
             process.metrics,
+            self._tally,
             service=process.name,
             version=process.version,
         )
@@ -64,16 +71,19 @@ class Subscriber:
         self._settings = settings
         self._drain_seconds = drain_seconds
         self._pause_seconds = 0.0
-        self._closed = False
+        self._holds = Holds(self._group, self._fuse, controls, process.name, self._holds_changed)
+        self._consumer: AIOKafkaConsumer | None = None
         self._task: asyncio.Task[None] | None = None
         self._broker: KafkaBroker | None = None
 
     async def __aenter__(self) -> "Subscriber":
         self._process.health.not_ready(self.part, "not connected to Kafka yet")
+        await self._holds.__aenter__()
         self._task = asyncio.create_task(self._connect())
         return self
 
     async def __aexit__(self, *_: object) -> None:
+        await self._holds.__aexit__()
         if self._task is not None:
             self._task.cancel()
             with suppress(asyncio.CancelledError):
@@ -104,7 +114,7 @@ class Subscriber:
                 self._progress.mark()
                 await asyncio.sleep(_CONNECT_PAUSE_SECONDS)
                 continue
-            consumer = self._watch_polls(broker)
+            self._consumer = consumer = self._watch_polls(broker)
             log.info("consuming", action="consume", topic=self._topic, group=self._group)
             await self._watch_broker(consumer)
 
@@ -129,7 +139,7 @@ class Subscriber:
             records = await getmany(**arguments)
             # nothing may be awaited from here on: the position is past these records already
             self._progress.mark()
-            if not records and not self._closed:
+            if not records and not self._holds:
                 self._pause_seconds = 0.0  # what was rewound is another consumer's by now
             return records
 
@@ -149,8 +159,7 @@ class Subscriber:
             except Exception as error:  # noqa: BLE001 - whatever it is, Kafka does not answer
                 self._process.health.not_ready(self.part, f"Kafka: {describe(error)}")
             else:
-                if not self._closed and not self._pause_seconds:
-                    self._process.health.ready(self.part)
+                self._say_ready()
             await asyncio.sleep(_WATCH_SECONDS)
 
     async def _measure_lag(self, consumer: AIOKafkaConsumer) -> None:
@@ -160,38 +169,43 @@ class Subscriber:
                 partition.topic, self._group, str(partition.partition)
             ).set(lag)
 
+    def _say_ready(self) -> None:
+        health, causes = self._process.health, self._holds.causes
+        if not causes and not self._pause_seconds:
+            health.ready(self.part)
+        elif causes:
+            say = health.hold if causes.keys() <= OF_PEOPLE else health.not_ready
+            say(self.part, "; ".join(causes.values()))
+
     async def _receive(self, message: KafkaMessage) -> None:
         """One batch: settled and committed by FastStream, or rewound and its partitions paused."""
         consumer = message.consumer
         records = message.raw_message
-        if self._closed:
+        if self._holds:
             self._hold(consumer)  # a rebalance brought partitions that are not paused yet
             raise NackMessage
         try:
             await self._contract.settle(records)
         except Unavailable as error:
-            self._rewind(consumer, error, len(records))
+            self._rewind(error, len(records))
             raise NackMessage from None
         except asyncio.CancelledError:
             raise
         except Exception as error:
             # a fault in the contract itself: nothing may be committed, and a person has to know
             log.exception("batch failed", action="consume", topic=self._topic, group=self._group)
-            self._rewind(consumer, Unavailable(describe(error)), len(records))
+            self._rewind(Unavailable(describe(error)), len(records))
             raise NackMessage from None
         self._pause_seconds = 0.0
 
-    def _rewind(self, consumer: AIOKafkaConsumer, error: Unavailable, records: int) -> None:
-        metrics, labels = self._process.metrics, (self._topic, self._group)
-        metrics.records.labels(*labels, "rewound").inc(records)
-        metrics.fuse_open.labels(*labels).set(self._fuse.open)
-        self._process.health.not_ready(self.part, str(error))
-        self._closed = True
-        self._hold(consumer)
+    def _rewind(self, error: Unavailable, records: int) -> None:
+        self._tally.counts["rewound"] += records
+        self._process.metrics.records.labels(self._topic, self._group, "rewound").inc(records)
         if isinstance(error, FuseOpen):
             log.error(
                 "fuse open", action="fuse", topic=self._topic, group=self._group, reason=str(error)
             )
+            self._holds.open_fuse(str(error))
             return
         self._pause_seconds = min(
             max(self._pause_seconds * 2, _FIRST_PAUSE_SECONDS), _LONGEST_PAUSE_SECONDS
@@ -204,13 +218,23 @@ class Subscriber:
             reason=str(error),
             seconds=self._pause_seconds,
         )
-        asyncio.get_running_loop().call_later(self._pause_seconds, self._resume, consumer)
+        self._holds.set(DEPENDENCY, str(error))
+        loop = asyncio.get_running_loop()
+        loop.call_later(self._pause_seconds, self._holds.clear, DEPENDENCY)
+
+    def _holds_changed(self) -> None:
+        """Holds the consumer, or lets it read on: then the next batch is the probe."""
+        self._process.metrics.fuse_open.labels(self._topic, self._group).set(
+            FUSE in self._holds.causes
+        )
+        self._say_ready()
+        if self._consumer is None:
+            return
+        with suppress(IllegalStateError):  # a rebalance took a partition meanwhile
+            if self._holds:
+                self._hold(self._consumer)
+            else:
+                self._consumer.resume(*self._consumer.paused())
 
     def _hold(self, consumer: AIOKafkaConsumer) -> None:
         consumer.pause(*consumer.assignment())
-
-    def _resume(self, consumer: AIOKafkaConsumer) -> None:
-        """Reads on: the next batch is the probe."""
-        self._closed = False
-        with suppress(IllegalStateError):  # a rebalance took a partition meanwhile
-            consumer.resume(*consumer.paused())

@@ -243,7 +243,8 @@ def process_routes(health: Health, metrics: Metrics) -> list[Route]:
 
     async def ready(_request: Request) -> Response:
         is_ready, reasons = health.readiness()
-        return JSONResponse({"ready": is_ready, "reasons": reasons}, 200 if is_ready else 503)
+        answer = {"ready": is_ready, "reasons": reasons, "held": health.held()}
+        return JSONResponse(answer, 200 if is_ready else 503)
 
     async def scrape(_request: Request) -> Response:
         return Response(generate_latest(metrics.registry), media_type=CONTENT_TYPE_LATEST)

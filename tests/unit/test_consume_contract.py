@@ -8,7 +8,8 @@ import pytest
 
 from schemas.codec import decode
 from schemas.envelope import FeedbackReceived
-from services.runtime.consume import Contract, FuseOpen, RetryLimits, Subscription
+from services.runtime.attempts import RetryLimits
+from services.runtime.consume import Contract, FuseOpen, Subscription
 from services.runtime.errors import Permanent, Transient, Unavailable
 from services.runtime.fuse import Fuse, FuseLimits
 from services.runtime.kafka import Record

@@ -1,0 +1,1 @@
+"""What operators see and want of each stage of the pipeline; a library."""
