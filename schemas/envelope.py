@@ -12,6 +12,7 @@ from schemas.ids import derive_id
 from schemas.progress import ProgressedFeedback
 from schemas.routing import RoutedFeedback
 from schemas.tagging import TaggedFeedback
+from schemas.tracing import child
 
 _EVENT_IDS = UUID("5f0b6f3e-6f0a-5c1c-9a53-0d2f0c5f7e11")
 
@@ -28,7 +29,8 @@ class Event(Contract, Generic[Data]):
     """A CloudEvents envelope around `data`. Attribute names are CloudEvents' own: lower case.
 
     `revision` counts what happened to one feedback; consumers that change state ignore older ones.
-    `traceparent` is W3C Trace Context; `causationid` is the id of the event that led to this one.
+    `traceparent` is W3C Trace Context and names the span in which the event was made;
+    `causationid` is the id of the event that led to this one.
     """
 
     TYPE: ClassVar[str]
@@ -81,7 +83,9 @@ class Event(Contract, Generic[Data]):
 
 
 def follow(cause: Event[Any], event: type[NextEvent], data: Contract, time: datetime) -> NextEvent:
-    """Builds the event that `cause` led to: same feedback, revision, marking and trace."""
+    """Builds the event that `cause` led to: same feedback, revision, marking and trace, in the
+    span of the stage that makes it.
+    """
     return event.of(
         data,
         feedback_id=cause.subject,
@@ -90,7 +94,7 @@ def follow(cause: Event[Any], event: type[NextEvent], data: Contract, time: date
         revision=cause.revision,
         correlation_id=cause.correlationid,
         causation_id=cause.id,
-        traceparent=cause.traceparent,
+        traceparent=child(cause.traceparent, cause.subject, cause.id, event.SOURCE),
     )
 
 

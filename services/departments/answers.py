@@ -75,7 +75,9 @@ class DeadLetterRequest(LeasesRequest):
 
 
 class ReceivedItem(_Body):
-    """A leased item. `feedback` is the whole feedback, with its provenance."""
+    """A leased item. `feedback` is the whole feedback, with its provenance; `traceparent` is W3C
+    Trace Context, for a department that goes on with the trace.
+    """
 
     item_id: str
     lease_token: str
@@ -84,6 +86,7 @@ class ReceivedItem(_Body):
     role: Literal["lead", "copied"]
     areas: tuple[Slug, ...]
     because: str
+    traceparent: str | None = None
     feedback: dict[str, Any]
 
 

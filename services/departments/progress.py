@@ -9,6 +9,7 @@ import structlog
 from schemas.codec import encode
 from schemas.envelope import FeedbackProgressed
 from schemas.progress import ProgressedFeedback, Step
+from schemas.tracing import child
 from services.queues.store import Acknowledgement, ProgressOutbox
 from services.runtime.errors import classify
 from services.runtime.health import Progress
@@ -94,5 +95,8 @@ class ProgressPublisher:
             time=done.at,
             revision=done.revision,
             step=done.department,
+            traceparent=child(
+                done.traceparent, done.feedback_id, done.item_id, FeedbackProgressed.SOURCE
+            ),
         )
         return Record(self._topic, done.feedback_id.encode(), encode(event))

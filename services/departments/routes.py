@@ -172,6 +172,7 @@ def _item(item: LeasedItem) -> dict[str, object]:
         "role": item.role,
         "areas": item.areas,
         "because": item.because,
+        "traceparent": item.traceparent,
         "feedback": item.feedback,
     }
 

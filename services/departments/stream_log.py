@@ -2,7 +2,7 @@
 
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Protocol
 
 from schemas.codec import decode, encode
@@ -28,6 +28,7 @@ class Entry:
     sensitive: bool
     partition: int = 0
     offset: int = 0
+    traceparent: str | None = field(default=None, compare=False)  # not kept
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +63,7 @@ def read_entry(payload: bytes | None) -> Entry:
         areas=tuple(each.area for each in event.data.areas),
         holders=tuple(each.department for each in event.data.departments),
         sensitive=Marking.SENSITIVE in (event.dataclassification, event.data.marking),
+        traceparent=event.traceparent,
     )
 
 

@@ -41,6 +41,7 @@ def item_document(item: NewItem, feedback: Feedback, now: datetime) -> Document:
         "revision": item.revision,
         "marking": feedback.marking,
         "created_at": now,
+        "traceparent": item.traceparent,
     }
 
 
@@ -64,6 +65,7 @@ def read_leased(document: Mapping[str, Any], feedback: Mapping[str, Any] | None)
         rule=document["rule"],
         revision=document["revision"],
         feedback=feedback or {"id": feedback_id_of(name)},
+        traceparent=document.get("traceparent"),
     )
 
 
@@ -76,4 +78,5 @@ def read_acknowledgement(document: Mapping[str, Any]) -> Acknowledgement:
         revision=document["revision"],
         marking=Marking(document["marking"]),
         at=document["settlement"]["at"],
+        traceparent=document.get("traceparent"),
     )

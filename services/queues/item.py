@@ -79,6 +79,7 @@ class Item:
     receive_count: int = 0
     lease: Lease | None = None
     settlement: Settlement | None = None
+    traceparent: str | None = None
 
     @property
     def feedback_id(self) -> str:

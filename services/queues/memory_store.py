@@ -167,6 +167,7 @@ class MemoryQueueStore:
             rule=item.rule,
             revision=item.revision,
             feedback=read_feedback(feedback_document(self._feedback[item.feedback_id])),
+            traceparent=item.traceparent,
         )
 
 
@@ -182,6 +183,7 @@ def _waiting(new: NewItem, feedback: Feedback, now: datetime) -> Item:
         marking=feedback.marking,
         created_at=now,
         visible_at=min(feedback.received_at, now),
+        traceparent=new.traceparent,
     )
 
 
@@ -194,4 +196,5 @@ def _acknowledgement(item: Item) -> Acknowledgement:
         revision=item.revision,
         marking=item.marking,
         at=item.settlement.at,
+        traceparent=item.traceparent,
     )

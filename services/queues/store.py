@@ -13,7 +13,8 @@ from services.queues.item import Result
 @dataclass(frozen=True, slots=True)
 class NewItem:
     """What the router puts on a queue. `areas` are slugs, the most probable first; `rule` and
-    `because` say which rule chose the department, and why in words.
+    `because` say which rule chose the department, and why in words; `traceparent` names the span
+    in which it did.
     """
 
     feedback_id: str
@@ -23,6 +24,7 @@ class NewItem:
     because: str
     rule: str
     revision: int
+    traceparent: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +49,7 @@ class LeasedItem:
     rule: str
     revision: int
     feedback: Mapping[str, Any]
+    traceparent: str | None = None
 
     @property
     def lease(self) -> LeaseRef:
@@ -76,6 +79,7 @@ class Acknowledgement:
     revision: int
     marking: Marking
     at: datetime
+    traceparent: str | None = None
 
 
 class QueueStore(Protocol):
