@@ -18,8 +18,8 @@ from pydantic import Field
 from schemas.topics import TOPICS, Topic
 from services.departments import stream_store
 from services.departments.settings import STREAM_RETENTION_DAYS
-from services.receipts import receipt_store
 from services.queues import mongo_store
+from services.receipts import receipt_store
 from services.routing import decision_store
 from services.runtime.errors import Unavailable
 from services.runtime.kafka import connection_options

@@ -22,15 +22,15 @@ from services.accounts.authentication import Authenticator
 from services.accounts.issuing import issue_key
 from services.accounts.key_store import KeyStore, MemoryKeyStore
 from services.accounts.keys import Role
-from services.intake import receipt_store
 from services.intake.acceptance import Acceptance
 from services.intake.app import build_api, draw_id, draw_reference, now
-from services.intake.memory_receipt_store import MemoryReceiptStore
 from services.intake.publisher import Publisher
 from services.intake.receipts import Receipts
 from services.intake.routes import SubmissionRoutes, TrackingRoutes
 from services.intake.settings import IntakeSettings
 from services.intake.tracking_store import MemoryTrackingStore
+from services.receipts import receipt_store
+from services.receipts.memory_receipt_store import MemoryReceiptStore
 from services.runtime.kafka import Record
 from services.runtime.process import Process
 from tests.pipeline import Pipeline, Service

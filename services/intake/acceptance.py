@@ -13,7 +13,8 @@ from services.accounts.authentication import Credential
 from services.intake.idempotency import feedback_id, fingerprint
 from services.intake.publisher import Publisher
 from services.intake.receipts import Outcome, Receipts, Verdict
-from services.intake.submissions import Draft, Receipt, find_faults
+from services.intake.submissions import Draft, find_faults
+from services.receipts.receipt import Receipt
 from services.runtime.errors import Unavailable
 from services.runtime.metrics import Metrics
 from services.runtime.web import Problem, pointer, unavailable

@@ -7,8 +7,8 @@ from contextlib import suppress
 import structlog
 
 from services.intake.grouping import Grouping
-from services.intake.receipt_store import ReceiptStore
-from services.intake.submissions import Receipt
+from services.receipts.receipt import Receipt
+from services.receipts.receipt_store import ReceiptStore
 from services.runtime.errors import ConsumeError, Permanent, Unavailable, describe
 from services.runtime.kafka import Record
 from services.runtime.metrics import Metrics

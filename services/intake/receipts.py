@@ -6,8 +6,9 @@ from dataclasses import dataclass
 from enum import Enum
 
 from services.intake.grouping import Grouping
-from services.intake.receipt_store import Insertion, ReceiptStore
-from services.intake.submissions import Draft, Receipt
+from services.intake.submissions import Draft
+from services.receipts.receipt import Receipt
+from services.receipts.receipt_store import Insertion, ReceiptStore
 from services.runtime.errors import Unavailable
 
 _MOST_AT_ONCE = 500

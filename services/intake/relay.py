@@ -8,8 +8,8 @@ from datetime import datetime, timedelta
 import structlog
 
 from services.intake.publisher import Publisher
-from services.intake.receipt_store import ReceiptStore
 from services.intake.settings import IntakeSettings
+from services.receipts.receipt_store import ReceiptStore
 from services.runtime.errors import ConsumeError, Unavailable, classify
 from services.runtime.process import Process
 

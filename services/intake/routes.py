@@ -16,11 +16,12 @@ from services.intake.acceptance import Acceptance, Candidate, Result
 from services.intake.answers import BatchItem, HistoryEntry, LooseBatch, TrackedFeedback
 from services.intake.idempotency import MalformedKey, read_idempotency_key
 from services.intake.limits import Gate, Rates
-from services.intake.receipt_store import ReceiptStore
 from services.intake.settings import IntakeSettings
-from services.intake.submissions import Receipt, read_traceparent
+from services.intake.submissions import read_traceparent
 from services.intake.tracking import find_status, write_history
 from services.intake.tracking_store import TrackingStore
+from services.receipts.receipt import Receipt
+from services.receipts.receipt_store import ReceiptStore
 from services.runtime.web import Problem, parse_body, read_body
 
 FEEDBACK_PATH = "/v1/feedback"

@@ -9,6 +9,7 @@ from schemas.departments import Departments
 from schemas.envelope import FeedbackReceived
 from schemas.feedback import Feedback, Organisation, Submission
 from schemas.policy_areas import PolicyAreas
+from services.receipts.receipt import Receipt
 
 # no 0 and O, 1, I and L, and no U: what is read aloud or copied by hand has one reading, and few
 # words come about by chance
@@ -30,18 +31,6 @@ class Fault:
 
     location: tuple[str | int, ...]
     detail: str
-
-
-@dataclass(frozen=True, slots=True)
-class Receipt:
-    """What is kept of an accepted submission; `event` is published as it is, by whoever does."""
-
-    id: str
-    reference: str
-    organisation: str
-    fingerprint: bytes
-    event: bytes
-    accepted_at: datetime
 
 
 @dataclass(frozen=True, slots=True)

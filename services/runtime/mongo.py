@@ -4,8 +4,9 @@ Motor is at the end of its life (deploy/decisions/0002): stores use the types fr
 the change to PyMongo's own asyncio client is a change to this module.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import contextmanager
+from datetime import datetime
 from typing import Any
 
 import structlog
@@ -60,6 +61,7 @@ __all__ = [
     "durable",
     "insert_absent",
     "insert_unordered",
+    "read_span",
 ]
 
 
@@ -179,3 +181,32 @@ def _duplicates(error: BulkWriteError) -> dict[int, str]:
             raise _refusal(failure["code"]) from None
         duplicates[failure["index"]] = next(iter(failure["keyPattern"]))
     return duplicates
+
+
+async def read_span(
+    collection: Collection,
+    field: str,
+    start: datetime,
+    end: datetime,
+    *,
+    fields: Sequence[str],
+    chunk: int = 5_000,
+) -> AsyncIterator[list[Document]]:
+    """Reads what has `field` from `start` up to `end`, in its order, with these fields, by chunks.
+
+    Each chunk is a query of its own, so that no deadline ends a long reading; `field` needs an
+    index. What is inserted behind the place reached is not seen. Raises `Unavailable`.
+    """
+    projection, last = dict.fromkeys([*fields, field], 1), start
+    at_last: set[Any] = set()  # of that very time, and read already
+    while True:
+        with database_errors():
+            cursor = collection.find({field: {"$gte": last, "$lt": end}}, projection)
+            rows = await cursor.sort(field, 1).limit(chunk + len(at_last)).to_list(None)
+        new = [row for row in rows if row["_id"] not in at_last]
+        if new:
+            yield new
+        if len(rows) < chunk + len(at_last) or not new:
+            return
+        at_last = {row["_id"] for row in rows if row[field] == rows[-1][field]}
+        last = rows[-1][field]

@@ -8,9 +8,9 @@ from time import perf_counter
 from aiokafka import AIOKafkaProducer
 
 from schemas.codec import encode
-from services.intake.memory_receipt_store import MemoryReceiptStore
 from services.intake.publisher import Publisher
-from services.intake.submissions import Receipt
+from services.receipts.memory_receipt_store import MemoryReceiptStore
+from services.receipts.receipt import Receipt
 from services.runtime.kafka import Producer, Record
 from services.runtime.metrics import Metrics
 from tests.benchmarks.compare import Row, compare

@@ -29,6 +29,7 @@ PURE = {
     "services/console/periods.py",
     "services/intake/submissions.py",
     "services/queues/item.py",
+    "services/receipts/receipt.py",
     "services/routing/decision.py",
     "services/routing/ranking.py",
     "services/routing/rules.py",

@@ -7,9 +7,9 @@ from datetime import UTC, datetime
 
 import pytest
 
-from services.intake.memory_receipt_store import MemoryReceiptStore
 from services.intake.publisher import Publisher
-from services.intake.submissions import Receipt
+from services.receipts.memory_receipt_store import MemoryReceiptStore
+from services.receipts.receipt import Receipt
 from services.runtime.errors import Permanent, Unavailable
 from services.runtime.kafka import Record
 from services.runtime.metrics import Metrics

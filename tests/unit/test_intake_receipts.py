@@ -9,10 +9,11 @@ import pytest
 
 from schemas.feedback import Organisation, Submission
 from services.intake.idempotency import feedback_id, fingerprint
-from services.intake.memory_receipt_store import MemoryReceiptStore
-from services.intake.receipt_store import Insertion
 from services.intake.receipts import Receipts, Verdict
-from services.intake.submissions import Draft, Receipt, write_reference
+from services.intake.submissions import Draft, write_reference
+from services.receipts.memory_receipt_store import MemoryReceiptStore
+from services.receipts.receipt import Receipt
+from services.receipts.receipt_store import Insertion
 from services.runtime.errors import Unavailable
 
 NOW = datetime(2026, 11, 2, 12, 0, tzinfo=UTC)

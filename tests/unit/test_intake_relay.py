@@ -5,10 +5,10 @@ from datetime import datetime, timedelta
 
 import pytest
 
-from services.intake.memory_receipt_store import MemoryReceiptStore
 from services.intake.publisher import Publisher
 from services.intake.relay import Relay
 from services.intake.settings import IntakeSettings
+from services.receipts.memory_receipt_store import MemoryReceiptStore
 from services.runtime.errors import Unavailable
 from services.runtime.process import Process
 from tests.unit.test_intake_publisher import NOW, Broker, kept, receipt

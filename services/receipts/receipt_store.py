@@ -1,6 +1,6 @@
 """Where receipts are kept: the protocol, and MongoDB's collection `receipts`, the outbox."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import AsyncIterator, Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import Enum
@@ -9,8 +9,14 @@ from uuid import uuid4
 
 from pymongo.write_concern import WriteConcern
 
-from services.intake.submissions import Receipt
-from services.runtime.mongo import Database, Document, database_errors, insert_unordered
+from services.receipts.receipt import Accepted, Receipt
+from services.runtime.mongo import (
+    Database,
+    Document,
+    database_errors,
+    insert_unordered,
+    read_span,
+)
 
 COLLECTION = "receipts"
 
@@ -42,6 +48,12 @@ class ReceiptStore(Protocol):
 
     async def find(self, ids: Collection[str]) -> dict[str, Receipt]:
         """The receipts that are kept under these ids, without their events."""
+
+    async def by_reference(self, reference: str) -> Receipt | None:
+        """The receipt that a charity calls by this reference, without its event."""
+
+    def accepted_between(self, start: datetime, end: datetime) -> AsyncIterator[list[Accepted]]:
+        """What was accepted from `start` up to `end`, the oldest first, by chunks."""
 
     async def mark_published(self, ids: Sequence[str]) -> None:
         """Takes receipts out of the outbox."""
@@ -79,6 +91,23 @@ class MongoReceiptStore:
             cursor = self._receipts.find({"_id": {"$in": list(ids)}}, {"event": 0})
             return {each["_id"]: _receipt(each) for each in await cursor.to_list(None)}
 
+    async def by_reference(self, reference: str) -> Receipt | None:
+        """By the unique index."""
+        with database_errors():
+            row = await self._receipts.find_one({"reference": reference}, {"event": 0})
+        return _receipt(row) if row else None
+
+    async def accepted_between(
+        self, start: datetime, end: datetime
+    ) -> AsyncIterator[list[Accepted]]:
+        """By the index on `accepted_at`."""
+        fields = ("reference", "published_at")
+        async for rows in read_span(self._receipts, "accepted_at", start, end, fields=fields):
+            yield [
+                Accepted(row["_id"], row["reference"], row["accepted_at"], row["published_at"])
+                for row in rows
+            ]
+
     async def mark_published(self, ids: Sequence[str]) -> None:
         """Sets `published_at`; the receipt stays."""
         with database_errors():
@@ -91,7 +120,9 @@ class MongoReceiptStore:
         free = {"$expr": {"$lte": ["$claimed_until", "$$NOW"]}}  # or never claimed
         old = {"$expr": {"$lte": ["$accepted_at", {"$subtract": ["$$NOW", _ms(older_than)]}]}}
         with database_errors():
-            cursor = self._receipts.find({"$and": [_UNPUBLISHED, old, free]}, {"_id": 1})
+            cursor = self._receipts.find(
+                {"$and": [_UNPUBLISHED, old, free]}, {"_id": 1}, hint=_OUTBOX_INDEX
+            )
             candidates = await cursor.sort("accepted_at", 1).limit(most).to_list(None)
             if not candidates:
                 return []
@@ -120,7 +151,7 @@ class MongoReceiptStore:
                 _UNPUBLISHED, hint=_OUTBOX_INDEX, limit=_MOST_COUNTED
             )
             oldest = await self._receipts.find_one(
-                _UNPUBLISHED, {"accepted_at": 1}, sort=[("accepted_at", 1)]
+                _UNPUBLISHED, {"accepted_at": 1}, sort=[("accepted_at", 1)], hint=_OUTBOX_INDEX
             )
         return Backlog(count, oldest["accepted_at"] if oldest else None)
 
@@ -129,8 +160,9 @@ _OUTBOX_INDEX = "outbox"
 
 
 async def ensure_indexes(database: Database) -> None:
-    """Makes the indexes of inserts and of the outbox. No receipt expires: its id derives from
-    organisation and key, and the feedback of that id stays, so what answers a repeat stays too.
+    """Makes the indexes of inserts, of the outbox and of periods. No receipt expires: its id
+    derives from organisation and key, and the feedback of that id stays, so what answers a repeat
+    stays too.
     """
     receipts = database[COLLECTION]
     with database_errors():
@@ -138,6 +170,7 @@ async def ensure_indexes(database: Database) -> None:
         await receipts.create_index(
             "accepted_at", name=_OUTBOX_INDEX, partialFilterExpression=_UNPUBLISHED
         )
+        await receipts.create_index("accepted_at", name="accepted")
 
 
 def _document(receipt: Receipt) -> Document:

@@ -10,15 +10,16 @@ import pytest
 from pydantic import SecretStr
 
 from schemas.feedback import Organisation, Submission
-from services.intake import receipt_store
 from services.intake.idempotency import fingerprint
-from services.intake.memory_receipt_store import MemoryReceiptStore
-from services.intake.receipt_store import Insertion, MongoReceiptStore, ReceiptStore
 from services.intake.receipts import Receipts, Verdict
-from services.intake.submissions import Draft, Receipt, write_reference
-from services.runtime.mongo import connect
+from services.intake.submissions import Draft, write_reference
+from services.receipts import receipt_store
+from services.receipts.memory_receipt_store import MemoryReceiptStore
+from services.receipts.receipt import Receipt
+from services.receipts.receipt_store import Insertion, MongoReceiptStore, ReceiptStore
+from services.runtime.mongo import connect, read_span
 from services.runtime.settings import MongoSettings
-from tests.builders import feedback_id, reference
+from tests.builders import NOON, feedback_id, reference
 from tests.waiting import until
 
 LEASE = timedelta(seconds=30)
@@ -125,6 +126,24 @@ async def test_the_backlog_is_counted_and_dated(store: ReceiptStore) -> None:
     assert (backlog.receipts, backlog.oldest_at) == (9, receipts[1].accepted_at)
 
 
+async def test_a_receipt_is_found_by_its_reference(store: ReceiptStore) -> None:
+    one = receipt(1)
+    await store.insert([one, receipt(2)])
+    assert await store.by_reference(one.reference) == replace(one, event=b"")
+    assert await store.by_reference(reference(9)) is None
+
+
+async def test_a_period_is_read_whole_and_in_order(store: ReceiptStore) -> None:
+    receipts = [receipt(number, age_seconds=100 - number) for number in range(10)]
+    await store.insert(receipts)
+    await mark_published(store, feedback_id(3), left=9)
+    start, end = receipts[2].accepted_at, receipts[7].accepted_at
+    read = [each async for chunk in store.accepted_between(start, end) for each in chunk]
+    assert [each.id for each in read] == [feedback_id(number) for number in range(2, 7)]
+    assert [each.id for each in read if each.published_at] == [feedback_id(3)]
+    assert [each.reference for each in read] == [reference(number) for number in range(2, 7)]
+
+
 async def test_a_drawn_reference_that_is_taken_is_drawn_again(store: ReceiptStore) -> None:
     numbers = chain([7] * 4, count(100))
     receipts = Receipts(store, lambda: write_reference(next(numbers)))
@@ -152,3 +171,21 @@ async def test_receipts_never_expire(mongo_url: str, mongo_database: str) -> Non
     client.close()
     assert not [name for name, each in indexes.items() if "expireAfterSeconds" in each]
     assert indexes["reference_1"]["unique"]
+
+
+async def test_chunks_meet_where_many_have_one_time(mongo_url: str, mongo_database: str) -> None:
+    client, database = connect(
+        MongoSettings(mongo_url=SecretStr(mongo_url), mongo_database=mongo_database)
+    )
+    collection = database["spans"]
+    times = [NOON + timedelta(milliseconds=number // 7) for number in range(50)]
+    await collection.insert_many([{"_id": n, "at": at, "x": n} for n, at in enumerate(times)])
+    chunks = [
+        chunk
+        async for chunk in read_span(
+            collection, "at", NOON, NOON + timedelta(seconds=1), fields=["x"], chunk=3
+        )
+    ]
+    client.close()
+    assert sorted(row["x"] for chunk in chunks for row in chunk) == list(range(50))
+    assert len(chunks) > 10

@@ -1,17 +1,17 @@
 """Receipts in memory, for tests without a database."""
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 
-from services.intake.receipt_store import Backlog, Insertion
-from services.intake.submissions import Receipt
+from services.receipts.receipt import Accepted, Receipt
+from services.receipts.receipt_store import Backlog, Insertion
 
 
 @dataclass(slots=True)
 class _Kept:
     receipt: Receipt
-    published: bool = False
+    published_at: datetime | None = None
     claimed_until: datetime | None = None
 
 
@@ -46,11 +46,33 @@ class MemoryReceiptStore:
             each: replace(self._kept[each].receipt, event=b"") for each in ids if each in self._kept
         }
 
+    async def by_reference(self, reference: str) -> Receipt | None:
+        """The receipt of this reference, without its event."""
+        self._answer()
+        for kept in self._kept.values():
+            if kept.receipt.reference == reference:
+                return replace(kept.receipt, event=b"")
+        return None
+
+    async def accepted_between(
+        self, start: datetime, end: datetime
+    ) -> AsyncIterator[list[Accepted]]:
+        """All in one chunk."""
+        self._answer()
+        accepted = [
+            Accepted(each.id, each.reference, each.accepted_at, kept.published_at)
+            for kept in self._kept.values()
+            if start <= (each := kept.receipt).accepted_at < end
+        ]
+        if accepted:
+            yield sorted(accepted, key=lambda each: each.accepted_at)
+
     async def mark_published(self, ids: Sequence[str]) -> None:
         """Takes receipts out of the outbox."""
         self._answer()
         for each in ids:
-            self._kept[each].published = True
+            kept = self._kept[each]
+            kept.published_at = kept.published_at or self._clock()
 
     async def claim(self, most: int, older_than: timedelta, lease: timedelta) -> list[Receipt]:
         """Takes unpublished receipts that nobody has claimed."""
@@ -59,7 +81,7 @@ class MemoryReceiptStore:
         free = [
             kept
             for kept in self._kept.values()
-            if not kept.published
+            if kept.published_at is None
             and kept.receipt.accepted_at <= now - older_than
             and (kept.claimed_until is None or kept.claimed_until <= now)
         ][:most]
@@ -76,7 +98,7 @@ class MemoryReceiptStore:
     async def backlog(self) -> Backlog:
         """How much waits."""
         self._answer()
-        waiting = [k.receipt.accepted_at for k in self._kept.values() if not k.published]
+        waiting = [k.receipt.accepted_at for k in self._kept.values() if not k.published_at]
         return Backlog(len(waiting), min(waiting, default=None))
 
     def _answer(self) -> None:

@@ -1,0 +1,1 @@
+"""Receipts of accepted submissions: what is kept of each, and the outbox; a library."""
