@@ -1,0 +1,145 @@
+"""The audit on a real database: a chain that shows whoever tampered with it."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime
+
+import pytest
+from pydantic import SecretStr
+
+from services.audit.audit_store import MongoAuditLog
+from services.audit.entry import BEGINNING, Entry, Head, read_head
+from services.runtime.mongo import Database, connect
+from services.runtime.settings import MongoSettings
+
+
+@pytest.fixture
+async def database(mongo_url: str, mongo_database: str) -> AsyncIterator[Database]:
+    settings = MongoSettings(
+        mongo_url=SecretStr(mongo_url), mongo_database=mongo_database, mongo_timeout_seconds=10
+    )
+    client, opened = connect(settings)
+    yield opened
+    client.close()
+
+
+@pytest.fixture
+async def log(database: Database) -> MongoAuditLog:
+    return MongoAuditLog(database)
+
+
+async def write(log: MongoAuditLog, count: int) -> list[Entry]:
+    return [
+        await log.append(
+            by="on-call",
+            action="stage.pause",
+            subject="router",
+            reason=f"try {number}",
+            details={"count": number, "state": None},
+        )
+        for number in range(count)
+    ]
+
+
+async def test_an_untouched_chain_holds(log: MongoAuditLog) -> None:
+    written = await write(log, 3)
+    assert [entry.seq for entry in written] == [1, 2, 3]
+    assert written[0].previous == BEGINNING
+    assert written[2].previous == written[1].digest
+    assert await log.read(after=1) == written[1:]
+    assert [entry async for entry in log.every()] == written
+    found = await log.check()
+    assert (found.entries, found.broken) == (3, [])
+    assert found.head == Head(3, written[2].digest)
+    assert read_head(str(found.head)) == found.head
+
+
+async def test_an_empty_audit_is_sound(log: MongoAuditLog) -> None:
+    found = await log.check()
+    assert (found.entries, found.head, found.broken) == (0, Head(), [])
+
+
+async def test_entries_written_at_once_are_one_chain(database: Database) -> None:
+    logs = [MongoAuditLog(database) for _ in range(12)]
+    await asyncio.gather(*(write(log, 2) for log in logs))
+    found = await logs[0].check()
+    assert (found.entries, found.broken) == (24, [])
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"by": "somebody-else"},
+        {"reason": "another"},
+        {"at": datetime(2020, 1, 1, tzinfo=UTC)},
+        {"details": {"count": 2, "state": None}},
+        {"details": 7},
+        {"subject": None},
+    ],
+    ids=str,
+)
+async def test_a_changed_entry_is_named(
+    log: MongoAuditLog, database: Database, change: dict[str, object]
+) -> None:
+    await write(log, 3)
+    await database["audit"].update_one({"_id": 2}, {"$set": change})
+    found = await log.check()
+    assert [each.seq for each in found.broken] == [2]
+    assert "not as it was written" in found.broken[0].what
+
+
+async def test_an_entry_written_anew_breaks_the_next(
+    log: MongoAuditLog, database: Database
+) -> None:
+    first, *_ = await write(log, 3)
+    await database["audit"].delete_many({"_id": {"$gte": 1}})
+    forged = await log.append(by="x", action="stage.pause", subject="router", reason="forged")
+    assert forged.seq == 1
+    for number, entry in ((2, "a"), (3, "b")):
+        await database["audit"].insert_one({"_id": number, "reason": entry})
+    found = await log.check()
+    assert {each.seq for each in found.broken} == {2, 3}
+    noted = await log.check(Head(1, first.digest))
+    assert noted.broken[0].what == "is not the entry whose digest was noted"
+
+
+async def test_a_removed_entry_is_missed(log: MongoAuditLog, database: Database) -> None:
+    await write(log, 4)
+    await database["audit"].delete_one({"_id": 2})
+    found = await log.check()
+    assert [(each.seq, each.what) for each in found.broken] == [(3, "no entry between 1 and 3")]
+
+
+async def test_a_cut_end_is_seen_by_whoever_noted_the_head(
+    log: MongoAuditLog, database: Database
+) -> None:
+    written = await write(log, 3)
+    noted = Head(3, written[2].digest)
+    assert (await log.check(noted)).broken == []
+    await database["audit"].delete_one({"_id": 3})
+    assert (await log.check()).broken == []
+    found = await log.check(noted)
+    assert [each.seq for each in found.broken] == [3]
+    assert "gone" in found.broken[0].what
+
+
+async def test_a_row_that_is_no_entry_is_named(log: MongoAuditLog, database: Database) -> None:
+    await write(log, 1)
+    await database["audit"].insert_one({"_id": "smuggled", "by": "x"})
+    found = await log.check()
+    assert "smuggled" in found.broken[0].what
+    assert (await log.append(by="x", action="a", subject="s", reason="r")).seq == 2
+
+
+async def test_the_newest_come_first_and_can_be_chosen(log: MongoAuditLog) -> None:
+    await write(log, 3)
+    await log.append(by="other", action="fuse.reset", subject="classifier", reason="mended")
+    assert [entry.seq for entry in await log.latest(2)] == [4, 3]
+    assert [entry.seq for entry in await log.latest(9, before=3)] == [2, 1]
+    assert [entry.seq for entry in await log.latest(9, wanted={"by": "other"})] == [4]
+
+
+@pytest.mark.parametrize("text", ["", "1", "x:" + "0" * 64, "1:" + "g" * 64, "1:00"])
+def test_a_head_that_cannot_be_is_refused(text: str) -> None:
+    with pytest.raises(ValueError, match="no head"):
+        read_head(text)
