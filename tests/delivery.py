@@ -12,7 +12,8 @@ from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from schemas.codec import decode, encode
 from schemas.topics import RECEIVED
 from schemas.topics import Topic as Contract
-from services.runtime.consume import Subscription
+from services.runtime.consume import Settled, Subscription
+from services.runtime.controls import Controls
 from services.runtime.kafka import Producer
 from services.runtime.process import Process
 from services.runtime.settings import KafkaSettings
@@ -109,13 +110,24 @@ class Topic:
             await consumer.stop()
 
     @asynccontextmanager
-    async def subscribed(self, handle: Handle, **changes: Any) -> AsyncIterator[Process]:
+    async def subscribed(
+        self,
+        handle: Handle,
+        *,
+        controls: Controls | None = None,
+        observe: Callable[[Sequence[Settled[Any]]], None] | None = None,
+        **changes: Any,
+    ) -> AsyncIterator[Process]:
         """Runs a subscriber of this topic as a service would."""
         settings = self.settings(**changes)
         process = Process("reader", "test")
         async with Producer(settings, "reader", process.metrics) as producer:
             subscription = Subscription(
-                self.name, self.group, partial(decode, model=self.contract.event), handle
+                self.name,
+                self.group,
+                partial(decode, model=self.contract.event),
+                handle,
+                observe=observe,
             )
-            async with Subscriber(subscription, settings, producer, process, 3.0):
+            async with Subscriber(subscription, settings, producer, process, 3.0, controls):
                 yield process
