@@ -13,9 +13,9 @@ from pymongo.errors import PyMongoError
 
 from deploy.local import summary
 from deploy.local.errors import CannotStart
-from deploy.local.keys import provide_keys, read_demo, write_demo
+from deploy.local.keys import provide_keys, read_demo, write_demo, write_environment
 from deploy.local.outcome import Outcome, OutcomeReader
-from deploy.local.plan import Backends, find_backends, plan_services
+from deploy.local.plan import Backends, addresses, find_backends, plan_services
 from deploy.local.preflight import check_disk, check_ports
 from deploy.local.samples import Accepted, NotSent, read_samples, send
 from deploy.local.service import Service
@@ -61,7 +61,7 @@ class Demo:
         services = plan_services(self._settings, self._state, backends)
         with self._terminal.step(f"Starting {', '.join(services)}"):
             self._supervisor.start(*services.values())
-        self._write_demo(services, keys)
+        self._write_demo(services, backends, keys)
         failure = self._send_and_show(backends, services["intake"].url, keys["charity"])
         self._say_addresses(backends, services)
         return failure
@@ -87,14 +87,19 @@ class Demo:
                 f"MongoDB could not be provisioned: {error}. Check FRONTLINE_MONGO_URL"
             ) from error
 
-    def _write_demo(self, services: dict[str, Service], keys: dict[str, Any]) -> None:
+    def _write_demo(
+        self, services: dict[str, Service], backends: Backends, keys: dict[str, Any]
+    ) -> None:
         document = {
             "intake": services["intake"].url,
             "departments": services["departments"].url,
-            "console": None,
+            "console": services["console"].url,
             "keys": keys,
         }
         write_demo(self._state / "demo.json", document)
+        environment = addresses(self._settings, backends)
+        environment["FRONTLINE_OPERATOR_KEY"] = keys["operator"]
+        write_environment(self._state / "demo.env", environment)
 
     def _send_and_show(self, backends: Backends, intake: str, key: str) -> str | None:
         samples, start = read_samples(), datetime.now(UTC)
@@ -146,9 +151,12 @@ class Demo:
         self._terminal.say(
             f"Intake API       {services['intake'].url}/openapi.json\n"
             f"Departments API  {services['departments'].url}/openapi.json\n"
+            f"Console API      {services['console'].url}/openapi.json\n"
             f"Keys             {self._state / 'demo.json'}\n"
             f"Logs             {self._state / 'log'}\n"
-            f"Kafka            {backends.kafka_servers}"
+            f"Kafka            {backends.kafka_servers}\n"
+            f"Operators        . {self._state / 'demo.env'};"
+            " var/venv/bin/python -m services.console.cli status"
         )
 
 

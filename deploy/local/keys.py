@@ -3,7 +3,8 @@
 import json
 import os
 import secrets
-from collections.abc import Callable
+import shlex
+from collections.abc import Callable, Mapping
 from datetime import date, datetime
 from pathlib import Path
 from typing import Any
@@ -28,12 +29,23 @@ def read_demo(file: Path) -> dict[str, Any]:
 
 
 def write_demo(file: Path, document: dict[str, Any]) -> None:
+    """Writes addresses and keys as JSON."""
+    _write_private(file, json.dumps(document, indent=2) + "\n")
+
+
+def write_environment(file: Path, variables: Mapping[str, str]) -> None:
+    """Writes what a shell reads with `.` to use the operators' command line on the demo."""
+    lines = [f"export {name}={shlex.quote(value)}\n" for name, value in variables.items()]
+    _write_private(file, "".join(lines))
+
+
+def _write_private(file: Path, content: str) -> None:
     """Writes it whole or not at all, readable by its owner only: it holds keys."""
     partial = file.with_suffix(".partial")
     partial.unlink(missing_ok=True)
     descriptor = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     with os.fdopen(descriptor, "w") as output:
-        output.write(json.dumps(document, indent=2) + "\n")
+        output.write(content)
     partial.replace(file)
 
 
@@ -60,6 +72,7 @@ async def provide_keys(
             departments=departments,
             random_bytes=secrets.token_bytes,
             now=now(),
+            reads_text=role == "operator",  # samples are nobody's secret
         )
         return made.text()
 

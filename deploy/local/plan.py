@@ -65,15 +65,20 @@ def _kafka(settings: LocalSettings, state: Path, terminal: Terminal) -> KafkaSer
     )
 
 
-def plan_services(settings: LocalSettings, state: Path, backends: Backends) -> dict[str, Service]:
-    """By name, in the order of their start; they drain in the opposite one, intake first."""
-    environment = {
-        **os.environ,
+def addresses(settings: LocalSettings, backends: Backends) -> dict[str, str]:
+    """The environment in which our processes and commands find Kafka and MongoDB."""
+    return {
         "FRONTLINE_KAFKA_SERVERS": backends.kafka_servers,
         "FRONTLINE_MONGO_URL": backends.mongo_url,
         "FRONTLINE_MONGO_DATABASE": settings.mongo_database,
     }
+
+
+def plan_services(settings: LocalSettings, state: Path, backends: Backends) -> dict[str, Service]:
+    """By name, in the order of their start; they drain in the opposite one, intake first."""
+    environment = {**os.environ, **addresses(settings, backends)}
     ports = {
+        "console": settings.demo_console_port,
         "departments": settings.demo_departments_port,
         "router": settings.demo_router_port,
         "classifier": settings.demo_classifier_port,

@@ -29,6 +29,7 @@ class LocalSettings(BaseSettings):
     demo_mongo_port: int = Field(29017, ge=1, le=65_535, description="port of our MongoDB")
     demo_intake_port: int = Field(8001, ge=1, le=65_535, description="port of intake")
     demo_departments_port: int = Field(8002, ge=1, le=65_535, description="port of departments")
+    demo_console_port: int = Field(8003, ge=1, le=65_535, description="port of the console")
     demo_classifier_port: int = Field(8011, ge=1, le=65_535, description="classifier's health")
     demo_router_port: int = Field(8012, ge=1, le=65_535, description="router's health")
     demo_free_gb: float = Field(2.0, ge=0, description="free disk that a start asks for, GiB")

@@ -14,7 +14,16 @@ from tests.infra import STATE, free_port
 
 ROOT = Path(__file__).parents[2]
 START_SECONDS = 120
-PORTS = ("KAFKA", "KAFKA_CONTROLLER", "MONGO", "INTAKE", "DEPARTMENTS", "CLASSIFIER", "ROUTER")
+PORTS = (
+    "KAFKA",
+    "KAFKA_CONTROLLER",
+    "MONGO",
+    "INTAKE",
+    "DEPARTMENTS",
+    "CONSOLE",
+    "CLASSIFIER",
+    "ROUTER",
+)
 
 
 class DemoRun:

@@ -60,6 +60,7 @@ def test_ports_of_servers_that_run_elsewhere_are_not_needed() -> None:
     assert set(settings.ports()) == {
         "FRONTLINE_DEMO_INTAKE_PORT",
         "FRONTLINE_DEMO_DEPARTMENTS_PORT",
+        "FRONTLINE_DEMO_CONSOLE_PORT",
         "FRONTLINE_DEMO_CLASSIFIER_PORT",
         "FRONTLINE_DEMO_ROUTER_PORT",
     }
