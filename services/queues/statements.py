@@ -5,6 +5,7 @@ value of a filter, or wrapped in `$literal`: in a pipeline a leading `$` would n
 """
 
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 from typing import Any
 
 from services.queues.documents import UNPUBLISHED
@@ -78,12 +79,19 @@ def held_still(department: str, ids: Sequence[str], token: str) -> Filter:
 
 
 def in_flight(department: str) -> Filter:
-    """Leased items."""
-    return {
-        "department": department,
-        "state": "waiting",
+    """Leased items, by the end of the index where their turn is in the future."""
+    return unsettled(department) | {
+        "bucket": {"$in": list(range(BUCKETS))},
         "$expr": {"$gt": ["$visible_at", "$$NOW"]},
         "lease.released": False,
+    }
+
+
+def not_yet(department: str, now: datetime) -> Filter:
+    """Items whose turn is in the future, leased or put back for later: by index keys alone."""
+    return unsettled(department) | {
+        "bucket": {"$in": list(range(BUCKETS))},
+        "visible_at": {"$gt": now},
     }
 
 
@@ -97,11 +105,16 @@ def dead(department: str) -> Filter:
     return {"department": department, "state": "dead"}
 
 
-def oldest(department: str) -> tuple[Pipeline, Pipeline]:
-    """The ages in milliseconds of the oldest item by turn, and of the oldest received before."""
+def first_in_line(department: str) -> tuple[tuple[Filter, str], tuple[Filter, str]]:
+    """How the oldest item is found: the first by turn, and the first of those received before."""
     by_turn = unsettled(department) | {"bucket": {"$in": list(range(BUCKETS))}}
     received = unsettled(department) | {"receive_count": {"$gte": 1}}
-    return _age_of_first(by_turn, "visible_at"), _age_of_first(received, "created_at")
+    return (by_turn, "visible_at"), (received, "created_at")
+
+
+def oldest(department: str) -> list[Pipeline]:
+    """The ages in milliseconds of the first in line."""
+    return [_age_of_first(only, order) for only, order in first_in_line(department)]
 
 
 def _age_of_first(only: Filter, order: str) -> Pipeline:
