@@ -28,6 +28,7 @@ from services.runtime.mongo import Database, UnsafeDatabase, check_safety, conne
 from services.runtime.process import service_version
 from services.runtime.settings import KafkaSettings, MongoSettings, ProcessSettings, read_settings
 from services.stages import report_store
+from services.tracing import hop_store
 
 # a record may wait out its retention in its topic and once more, redriven, among the dead letters:
 # what recognises it as a repeat stays longer than both
@@ -38,6 +39,7 @@ STORES: tuple[EnsureIndexes, ...] = (
     receipt_store.ensure_indexes,
     partial(decision_store.ensure_indexes, keep=KEPT),
     partial(mongo_store.ensure_indexes, keep=KEPT),
+    partial(hop_store.ensure_indexes, keep=KEPT),
     report_store.ensure_indexes,
 )
 

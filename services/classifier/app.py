@@ -31,6 +31,7 @@ from services.stages.report_store import MongoReports
 from services.stages.reporter import Reporter
 from services.stages.stage import CLASSIFIER
 from services.stages.subscribing import Subscribing
+from services.tracing.tracing import build_tracing
 
 log = structlog.get_logger(__name__)
 
@@ -52,8 +53,14 @@ def build_app(settings: ClassifierSettings, process: Process) -> ASGIApp:
         shadow.offer if shadow else None,
     )
     client, database = connect(settings)
+    tracing = build_tracing(settings, process, database)
     subscribing = Subscribing(
-        settings, producer, process, MongoControls(database), settings.drain_seconds
+        settings,
+        producer,
+        process,
+        MongoControls(database),
+        settings.drain_seconds,
+        tracing.observer_of,
     )
     subscriber = subscribing.to(CLASSIFIER, partial(decode, model=FeedbackReceived), handler.handle)
     reporter = Reporter(process, MongoReports(database))
@@ -66,7 +73,7 @@ def build_app(settings: ClassifierSettings, process: Process) -> ASGIApp:
             if shadow is not None:
                 await stack.enter_async_context(shadow)
             await stack.enter_async_context(process.guarded_database(client, settings))
-            for each in (reporter, producer, subscriber):
+            for each in (reporter, tracing, producer, subscriber):
                 await stack.enter_async_context(each)
             yield
 

@@ -17,6 +17,7 @@ from services.accounts.key_store import MongoKeyStore
 from services.departments import openapi, progress, stream_log
 from services.departments.access import Access
 from services.departments.progress import ProgressPublisher
+from services.departments.progress_spans import ProgressSpans
 from services.departments.projection import Projection
 from services.departments.routes import QUEUE_PATH, QueueRoutes
 from services.departments.settings import DepartmentsSettings
@@ -36,6 +37,7 @@ from services.stages.report_store import MongoReports
 from services.stages.reporter import Reporter
 from services.stages.stage import STREAMS
 from services.stages.subscribing import Subscribing
+from services.tracing.tracing import build_tracing
 
 
 def today() -> date:
@@ -46,6 +48,7 @@ def today() -> date:
 def build_app(settings: DepartmentsSettings, process: Process) -> ASGIApp:
     """Queues out of MongoDB by API; routed events in, streams out; acknowledgements published."""
     client, database = connect(settings)
+    tracing = build_tracing(settings, process, database)
     producer = Producer(settings, process.name, process.metrics)
     access = Access(Authenticator(MongoKeyStore(database)), load_departments(), today)
     store = MongoQueueStore(
@@ -58,13 +61,19 @@ def build_app(settings: DepartmentsSettings, process: Process) -> ASGIApp:
         settings.topic_prefix + PROGRESSED.name,
         settings.progress_poll_seconds,
         process.health.watch("progress", progress.STALLED_SECONDS),
+        ProgressSpans(tracing.spans).tell if tracing.spans else None,
     )
     entries = MongoStreamLog(database, timedelta(days=settings.stream_retention_days))
     tail = Tail(
         entries, settings.stream_poll_seconds, settings.stream_buffer_events, process.health
     )
     subscribing = Subscribing(
-        settings, producer, process, MongoControls(database), settings.drain_seconds
+        settings,
+        producer,
+        process,
+        MongoControls(database),
+        settings.drain_seconds,
+        tracing.observer_of,
     )
     subscriber = subscribing.to(
         STREAMS,
@@ -82,7 +91,7 @@ def build_app(settings: DepartmentsSettings, process: Process) -> ASGIApp:
     async def running(_app: FastAPI) -> AsyncIterator[None]:
         ending = asyncio.create_task(_end_waits(process.stopping, pullers, tail))
         database_guard = process.guarded_database(client, settings)
-        async with database_guard, reporter, producer, publisher, tail, subscriber:
+        async with database_guard, reporter, tracing, producer, publisher, tail, subscriber:
             yield
         ending.cancel()
 

@@ -35,7 +35,10 @@ class ProgressPublisher:
         topic: str,
         poll_seconds: float,
         progress: Progress,
+        watch: Callable[[Acknowledgement, FeedbackProgressed], None] | None = None,
     ) -> None:
+        """`watch` is told of what is published; it must return at once."""
+        self._watch = watch
         self._outbox = outbox
         self._publish = publish
         self._topic = topic
@@ -77,26 +80,33 @@ class ProgressPublisher:
         """Publishes and marks what is due, up to 500; returns how many. Raises `Unavailable`."""
         due = await self._outbox.unpublished(_AT_ONCE)
         if due:
-            await self._publish([self._record(each) for each in due])
+            events = [progressed(each) for each in due]
+            await self._publish(
+                [Record(self._topic, each.subject.encode(), encode(each)) for each in events]
+            )
             await self._outbox.mark_published(due)
+            for done, event in zip(due, events, strict=True):
+                if self._watch is not None:
+                    self._watch(done, event)
         return len(due)
 
-    def _record(self, done: Acknowledgement) -> Record:
-        data = ProgressedFeedback(
-            feedback_id=done.feedback_id,
-            department=done.department,
-            step=Step.ACKNOWLEDGED,
-            at=done.at,
-        )
-        event = FeedbackProgressed.of(
-            data,
-            feedback_id=done.feedback_id,
-            marking=done.marking,
-            time=done.at,
-            revision=done.revision,
-            step=done.department,
-            traceparent=child(
-                done.traceparent, done.feedback_id, done.item_id, FeedbackProgressed.SOURCE
-            ),
-        )
-        return Record(self._topic, done.feedback_id.encode(), encode(event))
+
+def progressed(done: Acknowledgement) -> FeedbackProgressed:
+    """The event of an acknowledgement: the same whenever it is made."""
+    data = ProgressedFeedback(
+        feedback_id=done.feedback_id,
+        department=done.department,
+        step=Step.ACKNOWLEDGED,
+        at=done.at,
+    )
+    return FeedbackProgressed.of(
+        data,
+        feedback_id=done.feedback_id,
+        marking=done.marking,
+        time=done.at,
+        revision=done.revision,
+        step=done.department,
+        traceparent=child(
+            done.traceparent, done.feedback_id, done.item_id, FeedbackProgressed.SOURCE
+        ),
+    )

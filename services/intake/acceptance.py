@@ -7,8 +7,10 @@ from datetime import datetime
 from functools import lru_cache
 
 from schemas.departments import Departments
+from schemas.envelope import FeedbackReceived
 from schemas.feedback import Organisation, Submission
 from schemas.policy_areas import PolicyAreas
+from schemas.tracing import child
 from services.accounts.authentication import Credential
 from services.intake.idempotency import feedback_id, fingerprint
 from services.intake.publisher import Publisher
@@ -46,7 +48,10 @@ class Acceptance:
         clock: Callable[[], datetime],
         draw_id: Callable[[], str],
         metrics: Metrics,
+        watch: Callable[[Sequence[Draft], str | None], None] | None = None,
     ) -> None:
+        """`watch` is told of what was new, and of its caller's traceparent; it returns at once."""
+        self._watch = watch
         self._receipts = receipts
         self._publisher = publisher
         self._areas = areas
@@ -74,7 +79,8 @@ class Acceptance:
                 results.append(each)
             if number % _CHECKS_BETWEEN_YIELDS == 0:
                 await asyncio.sleep(0)
-        outcomes = iter(await self._record([each for each in results if isinstance(each, Draft)]))
+        drafts = [each for each in results if isinstance(each, Draft)]
+        outcomes = iter(await self._record(drafts, traceparent))
         return [_result(next(outcomes)) if isinstance(e, Draft) else e for e in results]
 
     def _check(
@@ -89,16 +95,17 @@ class Acceptance:
             detail = "Change what errors name and send it again."
             return Problem(422, "Body is not valid", detail, errors)
         key = candidate.key
+        own_id = self._draw_id() if key is None else feedback_id(credential.subject, key)
         return Draft(
-            id=self._draw_id() if key is None else feedback_id(credential.subject, key),
+            id=own_id,
             organisation=_organisation(credential),
             submission=submission,
             fingerprint=fingerprint(submission),
             received_at=now,
-            traceparent=traceparent,
+            traceparent=child(traceparent, own_id, "submission", FeedbackReceived.SOURCE),
         )
 
-    async def _record(self, drafts: Sequence[Draft]) -> Sequence[Outcome]:
+    async def _record(self, drafts: Sequence[Draft], traceparent: str | None) -> Sequence[Outcome]:
         if not drafts:
             return []
         try:
@@ -113,6 +120,9 @@ class Acceptance:
         new = [each.receipt for each in outcomes if each.verdict is Verdict.NEW]
         if new:
             await self._publisher.publish(new)
+            if self._watch is not None:
+                pairs = zip(drafts, outcomes, strict=True)
+                self._watch([each for each, o in pairs if o.verdict is Verdict.NEW], traceparent)
         return outcomes
 
 

@@ -25,6 +25,7 @@ from services.intake.receipts import Receipts
 from services.intake.relay import Relay
 from services.intake.routes import FEEDBACK_PATH, SubmissionRoutes, TrackingRoutes
 from services.intake.settings import IntakeSettings
+from services.intake.submission_spans import SubmissionSpans
 from services.intake.submissions import REFERENCES, write_reference
 from services.intake.tracking import Tracking
 from services.intake.tracking_store import MongoTrackingStore
@@ -38,6 +39,7 @@ from services.stages.report_store import MongoReports
 from services.stages.reporter import Reporter
 from services.stages.stage import TRACKING_PROGRESSED, TRACKING_ROUTED
 from services.stages.subscribing import Subscribing
+from services.tracing.tracing import build_tracing
 
 
 def now() -> datetime:
@@ -59,6 +61,7 @@ def draw_reference() -> str:
 def build_app(settings: IntakeSettings, process: Process) -> ASGIApp:
     """Submissions in, receipts in MongoDB, received events out; news of them in, history out."""
     client, database = connect(settings)
+    tracing = build_tracing(settings, process, database)
     producer = Producer(settings, process.name, process.metrics)
     departments = load_departments()
     authenticator = Authenticator(MongoKeyStore(database))
@@ -68,12 +71,24 @@ def build_app(settings: IntakeSettings, process: Process) -> ASGIApp:
     publisher = Publisher(producer.publish, store, topic, process.metrics)
     relay = Relay(store, publisher, settings, process, now)
     acceptance = Acceptance(
-        receipts, publisher, load_policy_areas(), departments, now, draw_id, process.metrics
+        receipts,
+        publisher,
+        load_policy_areas(),
+        departments,
+        now,
+        draw_id,
+        process.metrics,
+        SubmissionSpans(tracing.spans, now).tell if tracing.spans else None,
     )
     tracking = Tracking(tracking_store)
 
     subscribing = Subscribing(
-        settings, producer, process, MongoControls(database), settings.drain_seconds
+        settings,
+        producer,
+        process,
+        MongoControls(database),
+        settings.drain_seconds,
+        tracing.observer_of,
     )
     # without news of feedback, and without Kafka altogether, submissions are taken all the same
     routed = subscribing.to(
@@ -90,7 +105,7 @@ def build_app(settings: IntakeSettings, process: Process) -> ASGIApp:
     @asynccontextmanager
     async def running(_app: FastAPI) -> AsyncIterator[None]:
         database_guard = process.guarded_database(client, settings)
-        async with database_guard, reporter, producer, publisher, relay:
+        async with database_guard, reporter, tracing, producer, publisher, relay:
             async with routed, progressed:
                 yield
             await receipts.drain()

@@ -78,7 +78,7 @@ _TRACEPARENT = {
     "name": "traceparent",
     "in": "header",
     "required": False,
-    "description": "W3C Trace Context; carried by every event about the feedback.",
+    "description": "W3C Trace Context; every event about the feedback stays in this trace.",
     "schema": {"type": "string"},
 }
 _FEEDBACK_ID = {

@@ -17,7 +17,6 @@ from services.intake.answers import BatchItem, HistoryEntry, LooseBatch, Tracked
 from services.intake.idempotency import MalformedKey, read_idempotency_key
 from services.intake.limits import Gate, Rates
 from services.intake.settings import IntakeSettings
-from services.intake.submissions import read_traceparent
 from services.intake.tracking import find_status, write_history
 from services.intake.tracking_store import TrackingStore
 from services.receipts.receipt import Receipt
@@ -168,7 +167,7 @@ def _idempotency_key(request: Request) -> str | None:
 
 
 def _traceparent(request: Request) -> str | None:
-    return read_traceparent(request.headers.get("traceparent"))
+    return request.headers.get("traceparent")
 
 
 async def _candidates(items: Sequence[object]) -> list[Candidate | Problem]:

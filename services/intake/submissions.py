@@ -1,6 +1,5 @@
 """Decides what a submission becomes: a draft and its receipt, or faults to mend."""
 
-import re
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 
@@ -20,9 +19,6 @@ REFERENCES = len(REFERENCE_ALPHABET) ** REFERENCE_CHARACTERS
 _CLOCK_SKEW = timedelta(minutes=5)
 _BRITISH_SUMMER_TIME = timedelta(hours=1)
 _EARLIEST = datetime(1900, 1, 1, tzinfo=UTC)
-_TRACEPARENT = re.compile(
-    r"(?!ff)[0-9a-f]{2}-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}"
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,8 +109,3 @@ def write_reference(number: int) -> str:
         number, digit = divmod(number, len(REFERENCE_ALPHABET))
         characters.append(REFERENCE_ALPHABET[digit])
     return "".join(characters)
-
-
-def read_traceparent(header: str | None) -> str | None:
-    """The header if it is W3C Trace Context; anything else is not worth refusing a submission."""
-    return header if header and _TRACEPARENT.fullmatch(header) else None

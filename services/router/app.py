@@ -30,6 +30,7 @@ from services.stages.report_store import MongoReports
 from services.stages.reporter import Reporter
 from services.stages.stage import ROUTER
 from services.stages.subscribing import Subscribing
+from services.tracing.tracing import build_tracing
 
 
 def now() -> datetime:
@@ -56,8 +57,14 @@ def build_app(settings: RouterSettings, process: Process) -> ASGIApp:
         now,
         process.metrics,
     )
+    tracing = build_tracing(settings, process, database)
     subscribing = Subscribing(
-        settings, producer, process, MongoControls(database), settings.drain_seconds
+        settings,
+        producer,
+        process,
+        MongoControls(database),
+        settings.drain_seconds,
+        tracing.observer_of,
     )
     subscriber = subscribing.to(ROUTER, partial(decode, model=FeedbackTagged), handler.handle)
     reporter = Reporter(process, MongoReports(database))
@@ -65,7 +72,7 @@ def build_app(settings: RouterSettings, process: Process) -> ASGIApp:
     @asynccontextmanager
     async def running(_app: Starlette) -> AsyncIterator[None]:
         database_guard = process.guarded_database(client, settings)
-        async with database_guard, reporter, producer, subscriber:
+        async with database_guard, reporter, tracing, producer, subscriber:
             yield
 
     app = Starlette(routes=process_routes(process.health, process.metrics), lifespan=running)

@@ -40,6 +40,11 @@ class ProcessSettings(BaseSettings):
     drain_seconds: float = Field(
         4.0, gt=0, le=300, description="at SIGTERM: time for requests, then for the open batch"
     )
+    otlp_endpoint: str = Field(
+        "",
+        pattern=r"^(https?://\S+)?$",
+        description="where spans go by OTLP over HTTP, /v1/traces included; empty: nowhere",
+    )
 
 
 class KafkaSettings(BaseSettings):

@@ -24,15 +24,17 @@ class Subscribing:
         process: Process,
         controls: Controls,
         drain_seconds: float,
-        observe: Callable[[Sequence[Settled[Any]]], None] | None = None,
+        observer_of: Callable[[Stage, str], Callable[[Sequence[Settled[Any]]], None]] | None = None,
     ) -> None:
-        """`producer` takes the dead letters; `observe` is told of each settled batch."""
+        """`producer` takes the dead letters; `observer_of` makes what is told of the settled
+        batches of a stage and its group.
+        """
         self._settings = settings
         self._producer = producer
         self._process = process
         self._controls = controls
         self._drain_seconds = drain_seconds
-        self._observe = observe
+        self._observer_of = observer_of
 
     def to(
         self,
@@ -43,13 +45,14 @@ class Subscribing:
     ) -> Subscriber:
         """The consumer of this stage; the rest is as `Subscription` says."""
         prefix = self._settings.topic_prefix
+        group = stage.group_name(prefix)
         subscription = Subscription(
             topic=stage.topic_name(prefix),
-            group=stage.group_name(prefix),
+            group=group,
             decode=decode,
             handle=handle,
             locate=locate,
-            observe=self._observe,
+            observe=self._observer_of(stage, group) if self._observer_of else None,
         )
         return Subscriber(
             subscription,

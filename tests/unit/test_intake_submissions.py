@@ -19,7 +19,6 @@ from services.intake.submissions import (
     REFERENCES,
     Draft,
     find_faults,
-    read_traceparent,
     write_reference,
 )
 
@@ -137,23 +136,6 @@ def test_ids_derive_from_organisation_and_key() -> None:
     ids = {feedback_id(*pair) for pair in pairs}
     assert len(ids) == len(pairs)
     assert all(re.fullmatch(r"[0-9a-f]{8}-[0-9a-f]{4}-5[0-9a-f]{3}-.{4}-.{12}", i) for i in ids)
-
-
-@pytest.mark.parametrize(
-    ("header", "valid"),
-    [
-        ("00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01", True),
-        ("00-00000000000000000000000000000000-00f067aa0ba902b7-01", False),
-        ("00-4bf92f3577b34da6a3ce929d0e0e4736-0000000000000000-01", False),
-        ("ff-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01", False),
-        ("00-4BF92F3577B34DA6A3CE929D0E0E4736-00f067aa0ba902b7-01", False),
-        ("00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01-more", False),
-        ("", False),
-        (None, False),
-    ],
-)
-def test_only_sound_trace_context_is_carried(header: str | None, valid: bool) -> None:
-    assert read_traceparent(header) == (header if valid else None)
 
 
 def test_times_are_compared_across_zones() -> None:

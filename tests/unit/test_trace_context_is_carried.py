@@ -4,19 +4,17 @@ from pathlib import Path
 
 import pytest
 
-from schemas.codec import decode, encode
-from schemas.envelope import FeedbackProgressed, FeedbackRouted, FeedbackTagged, follow
+from schemas.codec import decode
+from schemas.envelope import FeedbackRouted, FeedbackTagged, follow
 from schemas.feedback import Marking
 from schemas.routing import ChosenDepartment, Role
 from schemas.tagging import TaggedFeedback
 from schemas.tracing import child, read_traceparent
-from services.departments.progress import ProgressPublisher
+from services.departments.progress import progressed
 from services.departments.stream_log import read_entry
 from services.queues.documents import item_document, read_acknowledgement
 from services.queues.store import Acknowledgement
 from services.router.handler import decide, items_of
-from services.runtime.health import Progress
-from services.runtime.kafka import Record
 from tests.builders import NOON, feedback_id, received, tagging
 
 CALLER = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
@@ -71,25 +69,20 @@ def test_one_trace_goes_from_the_submission_to_the_item_and_to_progress() -> Non
     [item] = items_of(decision, routed_parent)
     document = item_document(item, first.data, NOON) | {"settlement": {"at": NOON}}
     done = read_acknowledgement(document)
-    progressed = decode(progress_record(done).value, FeedbackProgressed)
+    progress = progressed(done)
     spans = [
         read_traceparent(each)
-        for each in (CALLER, tag.traceparent, item.traceparent, progressed.traceparent)
+        for each in (CALLER, tag.traceparent, item.traceparent, progress.traceparent)
     ]
     assert len({each.trace_id for each in spans if each}) == 1
     assert len({each.span_id for each in spans if each}) == 4
 
 
-def progress_record(done: Acknowledgement) -> Record:
-    publisher = ProgressPublisher(None, None, "t", 1, Progress(1))  # type: ignore[arg-type]
-    return publisher._record(done)
-
-
 def test_an_item_from_before_traces_still_makes_an_event() -> None:
     done = Acknowledgement(f"{ME}:DWP", ME, "DWP", 1, Marking.OPEN, NOON)
-    event = decode(progress_record(done).value, FeedbackProgressed)
+    event = progressed(done)
     assert read_traceparent(event.traceparent) is not None
-    assert progress_record(done).value == encode(event)
+    assert event == progressed(done)
 
 
 def test_an_entry_of_a_stream_knows_the_trace_of_its_event() -> None:
@@ -97,3 +90,21 @@ def test_an_entry_of_a_stream_knows_the_trace_of_its_event() -> None:
     event = decode(example.read_bytes(), FeedbackRouted)
     assert event.traceparent is not None
     assert read_entry(example.read_bytes()).traceparent == event.traceparent
+
+
+@pytest.mark.parametrize(
+    ("header", "valid"),
+    [
+        ("00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01", True),
+        ("00-00000000000000000000000000000000-00f067aa0ba902b7-01", False),
+        ("00-4bf92f3577b34da6a3ce929d0e0e4736-0000000000000000-01", False),
+        ("ff-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01", False),
+        ("00-4BF92F3577B34DA6A3CE929D0E0E4736-00f067aa0ba902b7-01", False),
+        ("00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01-more", False),
+        ("", False),
+        (None, False),
+    ],
+)
+def test_only_sound_trace_context_is_carried(header: str | None, valid: bool) -> None:
+    span = read_traceparent(header)
+    assert (str(span) if span else None) == (header if valid else None)

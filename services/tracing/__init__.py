@@ -1,0 +1,1 @@
+"""What became of each record at each stage, a library: hops in MongoDB, and OpenTelemetry spans."""
