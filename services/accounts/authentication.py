@@ -37,10 +37,13 @@ class Credential:
 
 @dataclass(slots=True)
 class _Seen:
-    """What the store last said of a header, and when; no credential means refused."""
+    """What the store last said of a header, and when; no credential means refused. The key ends
+    at `ends_at` even while the store cannot be asked.
+    """
 
     credential: Credential | None
     at: float
+    ends_at: datetime | None
 
 
 def _now() -> datetime:
@@ -77,6 +80,9 @@ class Authenticator:
             raise _unauthorised("Send your key as: Authorization: Bearer <key>.")
         header = sha256(authorization_header.encode("utf-8", "replace")).digest()
         seen = self._known.get(header) or self._refused.get(header)
+        if seen is not None and seen.ends_at is not None and seen.ends_at <= self._now():
+            self._known.pop(header, None)
+            seen = None
         if seen is None or self._clock() - seen.at > _FRESH_SECONDS:
             credential = await self._look_up(header, _read(authorization_header), seen)
         else:
@@ -109,7 +115,7 @@ class Authenticator:
         seen, limit = (
             (self._known, _MAX_KNOWN) if credential is not None else (self._refused, _MAX_REFUSED)
         )
-        seen[header] = _Seen(credential, asked_at)
+        seen[header] = _Seen(credential, asked_at, stored.expires_at if stored else None)
         if len(seen) > limit:
             del seen[next(iter(seen))]
         return credential

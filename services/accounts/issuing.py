@@ -17,6 +17,38 @@ class CannotIssue(ValueError):  # noqa: N818 - says what is the matter
     """The order for a key is wrong; the message says what to change."""
 
 
+def draw_for(
+    role: Role,
+    subject: str,
+    name: str,
+    *,
+    org_id: str | None = None,
+    departments: Departments,
+    random_bytes: Callable[[int], bytes],
+    now: datetime,
+    reads_text: bool = False,
+) -> tuple[Key, StoredKey]:
+    """A key for somebody who may have one, and what is to be stored of it; nothing is stored yet.
+
+    `subject` is an organisation's id for a charity, a GOV.UK slug or permanent code for a
+    department. Raises `CannotIssue` for a wrong order.
+    """
+    subject, name = _holder(role, subject, name, org_id, departments)
+    if reads_text and role != "operator":
+        raise CannotIssue("only an operator's key can read text: leave that out")
+    key = draw_key(role, random_bytes)
+    return key, StoredKey(
+        key.key_id,
+        role,
+        subject,
+        name,
+        org_id,
+        digest(key.secret),
+        now,
+        reads_text=reads_text,
+    )
+
+
 async def issue_key(
     store: KeyStore,
     role: Role,
@@ -27,16 +59,23 @@ async def issue_key(
     departments: Departments,
     random_bytes: Callable[[int], bytes],
     now: datetime,
+    reads_text: bool = False,
 ) -> Key:
-    """Creates a key and returns it: the only time that its secret is known.
+    """Creates a key as `draw_for` draws it and returns it: the only time that its secret is known.
 
-    `subject` is an organisation's id for a charity, a GOV.UK slug or permanent code for a
-    department. Raises `CannotIssue` for a wrong order, `Unavailable` while the database is away.
+    Raises `CannotIssue` for a wrong order, `Unavailable` while the database is away.
     """
-    subject, name = _holder(role, subject, name, org_id, departments)
     for _ in range(_DRAWS):
-        key = draw_key(role, random_bytes)
-        stored = StoredKey(key.key_id, role, subject, name, org_id, digest(key.secret), now)
+        key, stored = draw_for(
+            role,
+            subject,
+            name,
+            org_id=org_id,
+            departments=departments,
+            random_bytes=random_bytes,
+            now=now,
+            reads_text=reads_text,
+        )
         try:
             await store.create(stored)
         except KeyTaken:

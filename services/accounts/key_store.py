@@ -48,6 +48,9 @@ class KeyStore(Protocol):
     async def revoke(self, key_id: str, at: datetime) -> bool:
         """Ends a key, for good; false when there is none. A second time changes nothing."""
 
+    async def expire(self, key_id: str, at: datetime) -> bool:
+        """Lets a key end at that time, or earlier if it would anyway; false when there is none."""
+
     async def every(self) -> list[StoredKey]:
         """All keys, oldest first."""
 
@@ -79,6 +82,15 @@ class MongoKeyStore:
         with database_errors():
             await self._keys.update_one(
                 {"_id": key_id, "revoked_at": None}, {"$set": {"revoked_at": at}}
+            )
+            return await self._keys.find_one({"_id": key_id}, {"_id": 1}) is not None
+
+    async def expire(self, key_id: str, at: datetime) -> bool:
+        """Sets `expires_at` where none or a later one is set."""
+        open_or_later = {"$or": [{"expires_at": None}, {"expires_at": {"$gt": at}}]}
+        with database_errors():
+            await self._keys.update_one(
+                {"_id": key_id, **open_or_later}, {"$set": {"expires_at": at}}
             )
             return await self._keys.find_one({"_id": key_id}, {"_id": 1}) is not None
 
@@ -123,6 +135,15 @@ class MemoryKeyStore:
         if key is None:
             return False
         self._keys[key_id] = replace(key, revoked_at=key.revoked_at or at)
+        return True
+
+    async def expire(self, key_id: str, at: datetime) -> bool:
+        """Sets when the key ends."""
+        self._answer()
+        key = self._keys.get(key_id)
+        if key is None:
+            return False
+        self._keys[key_id] = replace(key, expires_at=min(at, key.expires_at or at))
         return True
 
     async def every(self) -> list[StoredKey]:

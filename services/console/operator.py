@@ -3,6 +3,9 @@
 from dataclasses import dataclass
 
 from services.accounts.authentication import Credential
+from services.console.errors import WrongInput
+
+_LONGEST_REASON = 500
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,3 +25,13 @@ def operator_of(credential: Credential) -> Operator:
     """The operator of an operator's credential."""
     assert credential.role == "operator"
     return Operator(credential.subject, credential.key_id, credential.reads_text)
+
+
+def stated(reason: str) -> str:
+    """The reason as it is kept in the audit; raises `WrongInput` where there is none to keep."""
+    kept = " ".join(reason.split())
+    if not kept or len(kept) > _LONGEST_REASON or not kept.isprintable():
+        raise WrongInput(
+            f"Give a reason, in plain text of at most {_LONGEST_REASON} characters: it is audited"
+        )
+    return kept

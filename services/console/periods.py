@@ -1,4 +1,4 @@
-"""Reads durations and moments as people write them."""
+"""Reads durations and moments as people write them, and writes durations as they read them."""
 
 import re
 from datetime import UTC, datetime, timedelta
@@ -32,3 +32,19 @@ def read_time(text: str) -> datetime:
         return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
     except (ValueError, OverflowError):
         raise ValueError(f"{text!r} is no time: write 2026-11-24T13:56, in UTC") from None
+
+
+def length(seconds: float) -> str:
+    """A duration in its largest unit and one below: `850 ms`, `12 s`, `3 min 5 s`, `2 h 10 min`."""
+    if seconds < 1:
+        return f"{seconds * 1000:.0f} ms"
+    whole = round(seconds)
+    for size, unit, below, small in (
+        (86_400, "d", 3_600, "h"),
+        (3_600, "h", 60, "min"),
+        (60, "min", 1, "s"),
+    ):
+        if whole >= size:
+            rest = whole % size // below
+            return f"{whole // size} {unit}" + (f" {rest} {small}" if rest else "")
+    return f"{whole} s"

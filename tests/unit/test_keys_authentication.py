@@ -2,7 +2,7 @@
 
 import asyncio
 import secrets
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from time import perf_counter
 
 import pytest
@@ -167,3 +167,22 @@ async def test_a_slow_database_holds_a_known_key_up_only_shortly() -> None:
     await authenticator.authenticate(header)
     assert perf_counter() - started < 0.4
     never.set()
+
+
+async def test_an_expired_key_is_refused_even_while_the_database_is_away() -> None:
+    store, now = MemoryKeyStore(), NOW
+    key = await issue(store)
+    authenticator = Authenticator(store, Clock(), lambda: now)
+    assert await store.expire(key.key_id, NOW + timedelta(hours=2))
+    assert await store.expire(key.key_id, NOW + timedelta(hours=1))
+    assert await store.expire(key.key_id, NOW + timedelta(hours=3))  # later than it ends anyway
+    await authenticator.authenticate(f"Bearer {key.text()}")
+    store.error = Unavailable("away")
+    now = NOW + timedelta(minutes=59)
+    await authenticator.authenticate(f"Bearer {key.text()}")
+    now = NOW + timedelta(hours=1)
+    with pytest.raises(Unavailable):
+        await authenticator.authenticate(f"Bearer {key.text()}")
+    store.error = None
+    assert (await refusal(authenticator, f"Bearer {key.text()}")).status == 401
+    assert not await store.expire("00000000", NOW)

@@ -118,8 +118,7 @@ def _add(app: typer.Typer, command: Command) -> None:
     )
     group.callback()(_frontline)
     for verb, function in command.verbs.items():
-        if hasattr(module, function):
-            _register(group, verb, getattr(module, function))
+        _register(group, verb, getattr(module, function))
     app.add_typer(group, help=command.help)
 
 

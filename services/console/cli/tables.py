@@ -33,19 +33,3 @@ def _cell(value: object) -> Text:
 def moment(at: datetime) -> str:
     """A time to the second, in UTC."""
     return f"{at:%Y-%m-%d %H:%M:%S}Z"
-
-
-def length(seconds: float) -> str:
-    """A duration in its largest unit and one below: `850 ms`, `12 s`, `3 min 5 s`, `2 h 10 min`."""
-    if seconds < 1:
-        return f"{seconds * 1000:.0f} ms"
-    whole = round(seconds)
-    for size, unit, below, small in (
-        (86_400, "d", 3_600, "h"),
-        (3_600, "h", 60, "min"),
-        (60, "min", 1, "s"),
-    ):
-        if whole >= size:
-            rest = whole % size // below
-            return f"{whole // size} {unit}" + (f" {rest} {small}" if rest else "")
-    return f"{whole} s"

@@ -1,12 +1,27 @@
-"""Keys of organisations, departments and operators: who has which, made and ended by whom."""
+"""Keys of organisations, departments and operators: made, replaced and ended, each audited.
 
-from dataclasses import dataclass
-from datetime import datetime
+The audit is written first: an entry without its change is harmless, a change without its entry is
+not.
+"""
+
+import secrets
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
 from typing import Literal
 
-from services.accounts.key_store import MongoKeyStore, StoredKey
-from services.accounts.keys import Role
+from schemas.departments import load_departments
+from services.accounts.issuing import CannotIssue, draw_for
+from services.accounts.key_store import KeyTaken, MongoKeyStore, StoredKey
+from services.accounts.keys import Key, Role
+from services.audit.audit_store import MongoAuditLog
+from services.audit.entry import Details
 from services.console.connections import Connections
+from services.console.errors import NotAllowed, NotFound, WrongInput
+from services.console.operator import BOOTSTRAP, Operator, stated
+
+LONGEST_OVERLAP = timedelta(days=90)
+
+State = Literal["live", "expired", "revoked"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,7 +37,28 @@ class KeyRow:
     created_at: datetime
     expires_at: datetime | None
     revoked_at: datetime | None
-    state: Literal["live", "expired", "revoked"]
+    state: State
+
+
+@dataclass(frozen=True, slots=True)
+class NewKey:
+    """A key that was just made: the only time that its text is known."""
+
+    key: str = field(repr=False)
+    row: KeyRow
+
+
+@dataclass(frozen=True, slots=True)
+class KeyOrder:
+    """Who is to get a key. `subject`: a charity's own id, a department's GOV.UK slug or permanent
+    code, or an operator's account.
+    """
+
+    role: Role
+    subject: str
+    name: str = ""
+    org_id: str | None = None
+    reads_text: bool = False
 
 
 async def list_keys(
@@ -38,12 +74,120 @@ async def list_keys(
     ]
 
 
+async def create_key(
+    connections: Connections, order: KeyOrder, *, operator: Operator, reason: str
+) -> NewKey:
+    """Makes a key; raises `WrongInput` for a wrong order, `NotAllowed` for more than one has."""
+    kept = stated(reason)
+    if operator == BOOTSTRAP and order.role != "operator":
+        raise NotAllowed(
+            "Without a key only an operator's key can be made: keys create --role operator"
+        )
+    if order.reads_text and operator != BOOTSTRAP:
+        _require_reading(operator)
+    key, stored = _draw(connections, order)
+    details: Details = {
+        "role": stored.role,
+        "subject": stored.subject,
+        "reads_text": stored.reads_text,
+    }
+    await MongoAuditLog(connections.database, connections.clock).append(
+        by=operator.name,
+        action="keys.create",
+        subject=key.key_id,
+        reason=kept,
+        details=details,
+    )
+    return await _store(connections, key, stored)
+
+
+async def rotate_key(
+    connections: Connections, key_id: str, overlap: timedelta, *, operator: Operator, reason: str
+) -> NewKey:
+    """Makes a new key for the same holder; the old one ends once `overlap` is over.
+
+    Raises `NotFound`, `WrongInput` for a key that has ended, `NotAllowed`.
+    """
+    kept = stated(reason)
+    if not timedelta(0) <= overlap <= LONGEST_OVERLAP:
+        raise WrongInput(f"The overlap may be from 0 to {LONGEST_OVERLAP.days} days")
+    now = connections.clock()
+    old = await _find(connections, key_id)
+    if not old.is_live(now):
+        raise WrongInput(f"Key {key_id} has ended: make a new one with keys create")
+    if old.reads_text:
+        _require_reading(operator)
+    order = KeyOrder(old.role, old.subject, old.name, old.org_id, old.reads_text)
+    key, stored = _draw(connections, order)
+    ends_at = min(now + overlap, old.expires_at or now + overlap)
+    await MongoAuditLog(connections.database, connections.clock).append(
+        by=operator.name,
+        action="keys.rotate",
+        subject=key_id,
+        reason=kept,
+        details={"new": key.key_id, "old_ends_at": ends_at.isoformat(timespec="seconds")},
+    )
+    made = await _store(connections, key, stored)
+    await MongoKeyStore(connections.database).expire(key_id, ends_at)
+    return made
+
+
+async def revoke_key(
+    connections: Connections, key_id: str, *, operator: Operator, reason: str
+) -> KeyRow:
+    """Ends a key for good: services refuse it within 5 seconds. A second time changes nothing."""
+    kept = stated(reason)
+    old = await _find(connections, key_id)
+    if old.revoked_at is None:
+        await MongoAuditLog(connections.database, connections.clock).append(
+            by=operator.name,
+            action="keys.revoke",
+            subject=key_id,
+            reason=kept,
+            details={"role": old.role, "subject": old.subject},
+        )
+        await MongoKeyStore(connections.database).revoke(key_id, connections.clock())
+    return _row(await _find(connections, key_id), connections.clock())
+
+
+def _draw(connections: Connections, order: KeyOrder) -> tuple[Key, StoredKey]:
+    try:
+        return draw_for(
+            order.role,
+            order.subject,
+            order.name,
+            org_id=order.org_id,
+            departments=load_departments(),
+            random_bytes=secrets.token_bytes,
+            now=connections.clock(),
+            reads_text=order.reads_text,
+        )
+    except CannotIssue as error:
+        raise WrongInput(f"No key was made: {error}") from None
+
+
+async def _store(connections: Connections, key: Key, stored: StoredKey) -> NewKey:
+    try:
+        await MongoKeyStore(connections.database).create(stored)
+    except KeyTaken:
+        raise WrongInput("No key was made: its id was taken. Try again") from None
+    return NewKey(key.text(), _row(stored, connections.clock()))
+
+
+async def _find(connections: Connections, key_id: str) -> StoredKey:
+    key = await MongoKeyStore(connections.database).find(key_id)
+    if key is None:
+        raise NotFound(f"There is no key {key_id!r}: keys list shows all, by their ids")
+    return key
+
+
+def _require_reading(operator: Operator) -> None:
+    if not operator.reads_text:
+        raise NotAllowed("Only an operator whose own key reads text can give a key that does")
+
+
 def _row(key: StoredKey, now: datetime) -> KeyRow:
-    state: Literal["live", "expired", "revoked"] = "live"
-    if key.revoked_at is not None:
-        state = "revoked"
-    elif not key.is_live(now):
-        state = "expired"
+    ended: State = "revoked" if key.revoked_at is not None else "expired"
     return KeyRow(
         key_id=key.key_id,
         role=key.role,
@@ -54,5 +198,5 @@ def _row(key: StoredKey, now: datetime) -> KeyRow:
         created_at=key.created_at,
         expires_at=key.expires_at,
         revoked_at=key.revoked_at,
-        state=state,
+        state="live" if key.is_live(now) else ended,
     )

@@ -1,0 +1,190 @@
+"""What was seen of one feedback, and the flat rows in which the ledger keeps it."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from enum import IntEnum
+
+from services.deadletters.letter import DeadLetter, State
+from services.queues.item_state import ItemState
+from services.receipts.receipt import Accepted
+from services.routing.decision import Decided
+from services.runtime.redrive import Redriven
+
+_ID_BYTES = 16
+_HYPHENS = (8, 12, 16, 20)
+
+
+class Kind(IntEnum):
+    """What a row tells of; the four topics are in the order of an item's way."""
+
+    RECEIPT = 0
+    RECEIVED = 1
+    TAGGED = 2
+    ROUTED = 3
+    PROGRESSED = 4
+    DECISION = 5
+    LETTER = 6
+    QUEUED = 7
+
+
+# feedback id as bytes, kind, time in milliseconds, two numbers and words as the kind needs them
+Row = tuple[bytes, int, int, int, int, str | None]
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """A record on a topic; a redriven one names the dead letter and the how manieth time."""
+
+    kind: Kind
+    partition: int
+    offset: int
+    at: datetime
+    letter_id: str | None = None
+    count: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Letter:
+    """A dead letter of the feedback. `at`: when its state last changed, as far as is known."""
+
+    id: str
+    stage: str
+    state: State
+    redrives: int
+    at: datetime
+    redrive: str
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """All that was seen of one feedback.
+
+    `in_period`: its receipt is from the period, so that all of its way lies in what was read.
+    Another's receipt may be found later: `reference` is None while there is none.
+    """
+
+    feedback_id: str
+    reference: str | None = None
+    accepted_at: datetime | None = None
+    published: bool = False
+    in_period: bool = False
+    records: tuple[Seen, ...] = ()
+    departments: frozenset[str] | None = None
+    letters: tuple[Letter, ...] = ()
+    items: tuple[ItemState, ...] = ()
+
+    def on(self, kind: Kind) -> list[Seen]:
+        """Its records on one topic."""
+        return [each for each in self.records if each.kind is kind]
+
+    @property
+    def republished(self) -> int:
+        """Records beyond the first of each topic that no redrive explains."""
+        plain = [each.kind for each in self.records if each.letter_id is None]
+        return len(plain) - len(set(plain))
+
+
+def pack_id(feedback_id: str) -> bytes | None:
+    """A feedback id as 16 bytes; None for what is none."""
+    try:
+        packed = bytes.fromhex(feedback_id.replace("-", ""))
+    except ValueError:
+        return None
+    return packed if len(packed) == _ID_BYTES and len(feedback_id) == _ID_BYTES * 2 + 4 else None
+
+
+def unpack_id(packed: bytes) -> str:
+    """The id as it is written."""
+    text = packed.hex()
+    start, middle, end = 0, _HYPHENS, len(text)
+    return "-".join(text[a:b] for a, b in zip((start, *middle), (*middle, end), strict=True))
+
+
+def receipt_row(accepted: Accepted) -> Row | None:
+    """A receipt of the period."""
+    published = int(accepted.published_at is not None)
+    return _row(accepted.id, Kind.RECEIPT, accepted.accepted_at, published, 0, accepted.reference)
+
+
+def record_row(
+    kind: Kind, key: bytes | None, place: tuple[int, int, int], redriven: Redriven | None
+) -> Row | None:
+    """A record by its key and its partition, offset and timestamp; None when the key is no id."""
+    packed = pack_id(key.decode("ascii", "replace")) if key else None
+    if packed is None:
+        return None
+    partition, offset, timestamp = place
+    words = f"{redriven.count} {redriven.letter_id}" if redriven else None
+    return packed, kind, timestamp, partition, offset, words
+
+
+def decision_row(decided: Decided) -> Row | None:
+    """A decision of the router."""
+    words = " ".join(decided.departments)
+    return _row(decided.feedback_id, Kind.DECISION, decided.decided_at, 0, 0, words)
+
+
+def letter_row(letter: DeadLetter, stage: str) -> Row | None:
+    """A dead letter; one whose key is no feedback id has no row."""
+    at, redrive = letter.ended_at or letter.last_at, ""
+    if letter.claims and letter.state in (State.REDRIVING, State.REDRIVEN):
+        redrive = letter.claims[-1].redrive
+        at = letter.ended_at or letter.claims[-1].at
+    words = "\t".join((letter.id, stage, letter.state, redrive))
+    return _row(letter.feedback_id or "", Kind.LETTER, at, letter.redrives, 0, words)
+
+
+def queued_row(feedback_id: str) -> Row | None:
+    """An item on a queue: what there is of it is looked up when its turn comes."""
+    packed = pack_id(feedback_id)
+    return (packed, Kind.QUEUED, 0, 0, 0, None) if packed else None
+
+
+def read_evidence(packed: bytes, rows: Sequence[Row]) -> Evidence:
+    """What the rows of one feedback say together."""
+    found = Evidence(unpack_id(packed))
+    records, letters = [], []
+    departments: frozenset[str] | None = None
+    for _, number, at, first, second, words in rows:
+        kind = Kind(number)
+        if kind is Kind.RECEIPT:
+            found = replace(
+                found,
+                reference=words,
+                accepted_at=_time(at),
+                published=bool(first),
+                in_period=True,
+            )
+        elif kind is Kind.DECISION:
+            departments = (departments or frozenset()) | frozenset((words or "").split())
+        elif kind is Kind.LETTER:
+            letters.append(_letter(at, first, words or ""))
+        elif kind is not Kind.QUEUED:
+            records.append(_seen(kind, at, first, second, words))
+    return replace(
+        found, records=tuple(records), departments=departments, letters=tuple(letters)
+    )
+
+
+def _row(
+    feedback_id: str, kind: Kind, at: datetime, first: int, second: int, words: str
+) -> Row | None:
+    packed = pack_id(feedback_id)
+    return (packed, kind, int(at.timestamp() * 1000), first, second, words) if packed else None
+
+
+def _seen(kind: Kind, at: int, partition: int, offset: int, words: str | None) -> Seen:
+    if words is None:
+        return Seen(kind, partition, offset, _time(at))
+    count, _, letter_id = words.partition(" ")
+    return Seen(kind, partition, offset, _time(at), letter_id, int(count))
+
+
+def _letter(at: int, redrives: int, words: str) -> Letter:
+    identity, stage, state, redrive = words.split("\t")
+    return Letter(identity, stage, State(state), redrives, _time(at), redrive)
+
+
+def _time(milliseconds: int) -> datetime:
+    return datetime.fromtimestamp(milliseconds / 1000, UTC)

@@ -1,0 +1,98 @@
+"""The operators' command line as a process, and keys to act with."""
+
+import json
+import os
+import secrets
+import subprocess
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any
+
+from pydantic import SecretStr
+
+from schemas.departments import load_departments
+from services.accounts.issuing import issue_key
+from services.accounts.key_store import MongoKeyStore
+from services.accounts.keys import Role
+from services.runtime.mongo import Database, connect
+from services.runtime.settings import MongoSettings
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """A command that ended: its exit code and what it wrote."""
+
+    code: int
+    out: str
+    err: str
+
+    def json(self) -> Any:
+        assert self.code in (0, 1), self.err
+        return json.loads(self.out)
+
+
+@dataclass(slots=True)
+class CommandLine:
+    """Runs commands against a database and a broker; `key` is the operator's."""
+
+    environment: dict[str, str]
+    key: str | None = None
+    extra: dict[str, str] = field(default_factory=dict)
+
+    def __call__(self, *words: str, key: str | None = None, **settings: str) -> Ended:
+        """Runs one command to its end; `settings` are FRONTLINE_ variables in lower case."""
+        ended = subprocess.run(
+            self.words(*words),
+            env=self.variables(key, settings),
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+        assert "Traceback" not in ended.stderr, ended.stderr
+        return Ended(ended.returncode, ended.stdout, ended.stderr)
+
+    def words(self, *words: str) -> list[str]:
+        return [sys.executable, "-m", "services.console.cli", *words]
+
+    def variables(self, key: str | None, settings: Mapping[str, str]) -> dict[str, str]:
+        variables = os.environ | {"COLUMNS": "200"} | self.environment | self.extra
+        variables |= {f"FRONTLINE_{name.upper()}": value for name, value in settings.items()}
+        if acting := key or self.key:
+            variables["FRONTLINE_OPERATOR_KEY"] = acting
+        return variables
+
+
+def command_line(mongo_url: str, database: str, **settings: str) -> CommandLine:
+    """The command line on this database, without a key; `settings` as when it is called."""
+    return CommandLine(
+        {"FRONTLINE_MONGO_URL": mongo_url, "FRONTLINE_MONGO_DATABASE": database}
+        | {f"FRONTLINE_{name.upper()}": value for name, value in settings.items()}
+    )
+
+
+def open_database(mongo_url: str, name: str) -> Database:
+    """A database for a test; its client is closed by `database.client.close()`."""
+    settings = MongoSettings(
+        mongo_url=SecretStr(mongo_url), mongo_database=name, mongo_timeout_seconds=10
+    )
+    return connect(settings)[1]
+
+
+async def give_key(
+    database: Database, role: Role, subject: str, *, reads_text: bool = False
+) -> str:
+    """A live key, as text."""
+    key = await issue_key(
+        MongoKeyStore(database),
+        role,
+        subject,
+        "Advice Shed" if role == "charity" else "",
+        departments=load_departments(),
+        random_bytes=secrets.token_bytes,
+        now=datetime.now(UTC),
+        reads_text=reads_text,
+    )
+    return key.text()
