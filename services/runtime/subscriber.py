@@ -3,6 +3,7 @@
 import asyncio
 from contextlib import suppress
 from functools import wraps
+from time import time
 from typing import Any
 
 import structlog
@@ -22,6 +23,7 @@ from services.runtime.holds import DEPENDENCY, FUSE, OF_PEOPLE, Holds
 from services.runtime.kafka import Producer
 from services.runtime.process import Process
 from services.runtime.settings import KafkaSettings
+from services.runtime.waiting import OldestAge
 
 _FIRST_PAUSE_SECONDS = 0.5
 _LONGEST_PAUSE_SECONDS = 15.0
@@ -72,6 +74,7 @@ class Subscriber:
         self._drain_seconds = drain_seconds
         self._pause_seconds = 0.0
         self._holds = Holds(self._group, self._fuse, controls, process.name, self._holds_changed)
+        self._oldest = OldestAge(time())
         self._consumer: AIOKafkaConsumer | None = None
         self._task: asyncio.Task[None] | None = None
         self._broker: KafkaBroker | None = None
@@ -163,11 +166,13 @@ class Subscriber:
             await asyncio.sleep(_WATCH_SECONDS)
 
     async def _measure_lag(self, consumer: AIOKafkaConsumer) -> None:
+        metrics, behind = self._process.metrics, 0
         for partition, end in (await consumer.end_offsets(list(consumer.assignment()))).items():
             lag = end - await consumer.position(partition)
-            self._process.metrics.lag.labels(
-                partition.topic, self._group, str(partition.partition)
-            ).set(lag)
+            metrics.lag.labels(partition.topic, self._group, str(partition.partition)).set(lag)
+            behind += lag
+        age = self._oldest.seconds(behind, time())
+        metrics.oldest_age.labels(self._topic, self._group).set(age)
 
     def _say_ready(self) -> None:
         health, causes = self._process.health, self._holds.causes
@@ -184,6 +189,7 @@ class Subscriber:
         if self._holds:
             self._hold(consumer)  # a rebalance brought partitions that are not paused yet
             raise NackMessage
+        self._oldest.take(each.timestamp / 1000 for each in records)
         try:
             await self._contract.settle(records)
         except Unavailable as error:
@@ -196,9 +202,11 @@ class Subscriber:
             log.exception("batch failed", action="consume", topic=self._topic, group=self._group)
             self._rewind(Unavailable(describe(error)), len(records))
             raise NackMessage from None
+        self._oldest.settle()
         self._pause_seconds = 0.0
 
     def _rewind(self, error: Unavailable, records: int) -> None:
+        self._oldest.put_back()
         self._tally.counts["rewound"] += records
         self._process.metrics.records.labels(self._topic, self._group, "rewound").inc(records)
         if isinstance(error, FuseOpen):

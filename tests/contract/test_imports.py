@@ -36,6 +36,7 @@ PURE = {
     "services/routing/rules.py",
     "services/runtime/errors.py",
     "services/runtime/fuse.py",
+    "services/runtime/waiting.py",
     "services/tracing/hop.py",
 }
 IO_MODULES = {
