@@ -21,7 +21,7 @@ from services.runtime.mongo import (
 COLLECTION = "receipts"
 
 _UNPUBLISHED: Document = {"published_at": None}
-_MOST_COUNTED = 100_000
+MOST_COUNTED = 100_000
 
 
 class Insertion(Enum):
@@ -148,7 +148,7 @@ class MongoReceiptStore:
         """Counts by the index of unpublished receipts, and reads its first."""
         with database_errors():
             count = await self._receipts.count_documents(
-                _UNPUBLISHED, hint=_OUTBOX_INDEX, limit=_MOST_COUNTED
+                _UNPUBLISHED, hint=_OUTBOX_INDEX, limit=MOST_COUNTED
             )
             oldest = await self._receipts.find_one(
                 _UNPUBLISHED, {"accepted_at": 1}, sort=[("accepted_at", 1)], hint=_OUTBOX_INDEX

@@ -151,18 +151,19 @@ class Browser:
                         max_partition_fetch_bytes=_POINT_BYTES, fetch_max_wait_ms=_POINT_WAIT_MS
                     ),
                 )
+                try:
+                    for client in (clients.admin, clients.offsets, clients.points):
+                        await client.start()
+                except BaseException:
+                    await _close_all(clients)
+                    raise
                 self._clients = clients
-                await asyncio.gather(
-                    clients.admin.start(), clients.offsets.start(), clients.points.start()
-                )
             return self._clients
 
     async def _disconnect(self) -> None:
         clients, self._clients = self._clients, None
         if clients is not None:
-            await asyncio.gather(
-                _close(clients.offsets), _close(clients.points), _close(clients.admin)
-            )
+            await _close_all(clients)
 
     def _consumer(self, **more: Any) -> AIOKafkaConsumer:
         return AIOKafkaConsumer(
@@ -248,6 +249,10 @@ def _by_number(offsets: Mapping[TopicPartition, int]) -> dict[int, int]:
 
 def _time(record: ConsumerRecord) -> datetime:
     return datetime.fromtimestamp(record.timestamp / 1000, UTC)
+
+
+async def _close_all(clients: _Clients) -> None:
+    await asyncio.gather(_close(clients.offsets), _close(clients.points), _close(clients.admin))
 
 
 async def _close(client: AIOKafkaConsumer | AIOKafkaAdminClient) -> None:
