@@ -16,6 +16,7 @@ from aiokafka.errors import KafkaError, TopicAlreadyExistsError, for_code
 from pydantic import Field
 
 from schemas.topics import TOPICS, Topic
+from services.deadletters import dead_letter_store, redrive_store
 from services.departments import stream_store
 from services.departments.settings import STREAM_RETENTION_DAYS
 from services.queues import mongo_store
@@ -41,6 +42,8 @@ STORES: tuple[EnsureIndexes, ...] = (
     partial(mongo_store.ensure_indexes, keep=KEPT),
     partial(hop_store.ensure_indexes, keep=KEPT),
     report_store.ensure_indexes,
+    partial(dead_letter_store.ensure_indexes, keep=KEPT),
+    redrive_store.ensure_indexes,
 )
 
 _LISTED_SECONDS = 30.0

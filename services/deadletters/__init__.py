@@ -1,0 +1,1 @@
+"""Dead letters from outside: an index of them, their states, and how they are redriven or ended."""
