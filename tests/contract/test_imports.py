@@ -32,6 +32,8 @@ PURE = {
     "services/deadletters/letter.py",
     "services/deadletters/redrive.py",
     "services/deadletters/showing.py",
+    "services/console/attention.py",
+    "services/console/pipeline.py",
     "services/intake/submissions.py",
     "services/queues/item.py",
     "services/receipts/receipt.py",

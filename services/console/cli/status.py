@@ -1,0 +1,170 @@
+"""`status` and `watch`."""
+
+import asyncio
+from collections.abc import AsyncIterator, Iterator
+from typing import Annotated
+
+import typer
+from rich.console import Group, RenderableType
+from rich.live import Live
+from rich.table import Table
+from rich.text import Text
+
+from services.console.cli import exits
+from services.console.cli.options import AsJson
+from services.console.cli.session import KeyCheck, Session, run
+from services.console.cli.tables import moment, table
+from services.console.operations.status import PipelineView
+from services.console.periods import length
+from services.console.pipeline import Condition, PipelineStatus, StageStatus, Urgency
+
+_COLOURS = {Urgency.NOW: "bold red", Urgency.SOON: "yellow", Urgency.NOTE: "default"}
+
+Departments = Annotated[
+    bool, typer.Option("--all", "-a", help="Departments whose queues are empty, too.")
+]
+
+
+def status(everything: Departments = False, as_json: AsJson = False) -> None:
+    """How the pipeline is, what needs a person first.
+
+    Answers while Kafka or MongoDB is away, with what is known without it, and then ends with 69.
+
+    Example: `frontline status --json`
+    """
+
+    async def work(session: Session) -> int:
+        async with PipelineView(session.connections) as view:
+            found = await view.read()
+        session.screen.show(found, lambda each: render(each, everything))
+        return exits.AWAY if found.kafka.problem or found.mongo.problem else exits.GOOD
+
+    run(work, as_json=as_json, key=KeyCheck.UNLESS_AWAY)
+
+
+def watch(
+    every: Annotated[float, typer.Option(min=0.2, max=3_600, help="Seconds between looks.")] = 1.0,
+    looks: Annotated[int, typer.Option(min=0, help="Stop after so many looks; 0: never.")] = 0,
+    everything: Departments = False,
+    as_json: AsJson = False,
+) -> None:
+    """The status, redrawn each second until Ctrl-C; with --json a line for each look.
+
+    Example: `frontline watch --every 5`
+    """
+
+    async def work(session: Session) -> None:
+        async with PipelineView(session.connections) as view:
+            if as_json or not session.screen.out.is_terminal:
+                async for found in _looks(view, every, looks):
+                    session.screen.show(found, lambda each: render(each, everything))
+                return
+            with Live(console=session.screen.out, auto_refresh=False, screen=True) as live:
+                async for found in _looks(view, every, looks):
+                    live.update(render(found, everything), refresh=True)
+
+    run(work, as_json=as_json, key=KeyCheck.UNLESS_AWAY)
+
+
+async def _looks(view: PipelineView, every: float, looks: int) -> AsyncIterator[PipelineStatus]:
+    """Looks at even intervals, each from the end of the last where that takes longer."""
+    clock = asyncio.get_running_loop().time
+    due, seen = clock(), 0
+    while True:
+        yield await view.read()
+        seen += 1
+        if seen == looks:
+            return
+        due = max(due + every, clock())
+        await asyncio.sleep(due - clock())
+
+
+def render(found: PipelineStatus, everything: bool) -> RenderableType:
+    """The status for people."""
+    return Group(
+        Text(f"Frontline at {moment(found.at)}", style="bold"),
+        *_attention(found),
+        _stages(found),
+        *_stores(found),
+        *_departments(found, everything),
+    )
+
+
+def _attention(found: PipelineStatus) -> Iterator[RenderableType]:
+    if not found.attention:
+        yield Text("Nothing needs a person.", style="green")
+        return
+    for notice in found.attention:
+        line = Text(f"{notice.urgency.upper():5}", style=_COLOURS[notice.urgency])
+        line.append(f" {notice.about}", style="bold")
+        line.append(f" {notice.what}\n      → {notice.do}", style="default")
+        yield line
+
+
+def _stages(found: PipelineStatus) -> Table:
+    columns = ("Stage", "Is", "Rate/s", "Arrive/s", "Lag", "Oldest", "Dead", "Retried", "Polled")
+    return table(
+        (*columns, "Version", "Processes"),
+        (
+            (
+                stage.name,
+                _condition(stage),
+                _rate(stage.rate),
+                _rate(stage.arriving),
+                stage.lag,
+                _age(stage.oldest_seconds),
+                stage.dead,
+                stage.retried,
+                _age(stage.progress_seconds),
+                ", ".join(stage.versions),
+                stage.instances,
+            )
+            for stage in found.stages
+        ),
+    )
+
+
+def _condition(stage: StageStatus) -> str:
+    """What the stage is at, in a word or two."""
+    held = [word for word, mark in (("fuse open", stage.fuse), ("paused", stage.paused)) if mark]
+    if stage.condition is not Condition.RUNNING:
+        return ", ".join([str(stage.condition), *held])
+    if held:
+        return ", ".join(held)
+    return str(stage.condition) if stage.ready else "running, not ready"
+
+
+def _stores(found: PipelineStatus) -> Iterator[Text]:
+    for each in (found.kafka, found.mongo):
+        yield Text(f"{each.name}: {each.problem or 'answers'}")
+    outbox = found.outbox
+    if outbox is not None:
+        number = f"{outbox.receipts:,}{' or more' if outbox.most else ''}"
+        oldest = f", the oldest for {_age(outbox.oldest_seconds)}" if outbox.receipts else ""
+        yield Text(f"Outbox: {number}{oldest}")
+    if found.dead_letters is not None:
+        waiting = [f"{each.topic} {each.waiting:,}" for each in found.dead_letters if each.waiting]
+        yield Text(f"Dead letters that wait: {', '.join(waiting) or 'none'}")
+
+
+def _departments(found: PipelineStatus, everything: bool) -> Iterator[RenderableType]:
+    if found.departments is None or found.counted_at is None:
+        return
+    rows = [
+        (each.slug, each.waiting, each.in_flight, each.dead, _age(each.oldest_seconds))
+        for each in found.departments
+        if everything or each.waiting or each.in_flight or each.dead
+    ]
+    if rows:
+        yield table(("Queue of", "Waiting", "In flight", "Dead", "Oldest"), rows)
+    old = (found.at - found.counted_at).total_seconds()
+    counted = f"Queues counted {length(old)} ago" if old >= 1 else "Queues counted just now"
+    yield Text(counted if rows else f"Every queue is empty. {counted}", style="dim")
+
+
+def _age(seconds: float | None) -> str:
+    return "" if seconds is None else length(seconds)
+
+
+def _rate(rate: float | None) -> str:
+    return "" if rate is None else f"{rate:,.1f}" if rate < 10 else f"{rate:,.0f}"
