@@ -67,6 +67,14 @@ class MemoryReceiptStore:
         if accepted:
             yield sorted(accepted, key=lambda each: each.accepted_at)
 
+    async def unpublished_between(
+        self, start: datetime, end: datetime
+    ) -> AsyncIterator[list[Accepted]]:
+        """All in one chunk."""
+        async for chunk in self.accepted_between(start, end):
+            if waiting := [each for each in chunk if each.published_at is None]:
+                yield waiting
+
     async def mark_published(self, ids: Sequence[str]) -> None:
         """Takes receipts out of the outbox."""
         self._answer()

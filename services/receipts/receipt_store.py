@@ -21,6 +21,8 @@ from services.runtime.mongo import (
 COLLECTION = "receipts"
 
 _UNPUBLISHED: Document = {"published_at": None}
+_OUTBOX_INDEX = "outbox"
+_BRIEF = ("reference", "published_at")
 MOST_COUNTED = 100_000
 
 
@@ -54,6 +56,9 @@ class ReceiptStore(Protocol):
 
     def accepted_between(self, start: datetime, end: datetime) -> AsyncIterator[list[Accepted]]:
         """What was accepted from `start` up to `end`, the oldest first, by chunks."""
+
+    def unpublished_between(self, start: datetime, end: datetime) -> AsyncIterator[list[Accepted]]:
+        """As `accepted_between`, what waits to be published alone."""
 
     async def mark_published(self, ids: Sequence[str]) -> None:
         """Takes receipts out of the outbox."""
@@ -97,16 +102,33 @@ class MongoReceiptStore:
             row = await self._receipts.find_one({"reference": reference}, {"event": 0})
         return _receipt(row) if row else None
 
+    async def whole(self, feedback_id: str) -> tuple[Receipt, datetime | None] | None:
+        """A receipt with its event, and when the event was known to be published."""
+        with database_errors():
+            row = await self._receipts.find_one({"_id": feedback_id})
+        return (_receipt(row), row["published_at"]) if row else None
+
     async def accepted_between(
         self, start: datetime, end: datetime
     ) -> AsyncIterator[list[Accepted]]:
         """By the index on `accepted_at`."""
-        fields = ("reference", "published_at")
-        async for rows in read_span(self._receipts, "accepted_at", start, end, fields=fields):
-            yield [
-                Accepted(row["_id"], row["reference"], row["accepted_at"], row["published_at"])
-                for row in rows
-            ]
+        async for rows in read_span(self._receipts, "accepted_at", start, end, fields=_BRIEF):
+            yield [_accepted(row) for row in rows]
+
+    async def unpublished_between(
+        self, start: datetime, end: datetime
+    ) -> AsyncIterator[list[Accepted]]:
+        """By the outbox's index."""
+        async for rows in read_span(
+            self._receipts,
+            "accepted_at",
+            start,
+            end,
+            fields=_BRIEF,
+            only=_UNPUBLISHED,
+            index=_OUTBOX_INDEX,
+        ):
+            yield [_accepted(row) for row in rows]
 
     async def mark_published(self, ids: Sequence[str]) -> None:
         """Sets `published_at`; the receipt stays."""
@@ -156,9 +178,6 @@ class MongoReceiptStore:
         return Backlog(count, oldest["accepted_at"] if oldest else None)
 
 
-_OUTBOX_INDEX = "outbox"
-
-
 async def ensure_indexes(database: Database) -> None:
     """Makes the indexes of inserts, of the outbox and of periods. No receipt expires: its id
     derives from organisation and key, and the feedback of that id stays, so what answers a repeat
@@ -193,6 +212,15 @@ def _receipt(document: Document) -> Receipt:
         document["fingerprint"],
         document.get("event", b""),
         document["accepted_at"],
+    )
+
+
+def _accepted(document: Document) -> Accepted:
+    return Accepted(
+        document["_id"],
+        document["reference"],
+        document["accepted_at"],
+        document["published_at"],
     )
 
 

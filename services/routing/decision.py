@@ -27,6 +27,15 @@ class Decision:
         return f"{self.feedback_id}:{self.revision}"
 
 
+@dataclass(frozen=True, slots=True)
+class Decided:
+    """A decision without its reasons: the codes of the departments that it chose."""
+
+    feedback_id: str
+    departments: tuple[str, ...]
+    decided_at: datetime
+
+
 def to_document(decision: Decision) -> dict[str, Any]:
     """The decision as it is stored."""
     return {

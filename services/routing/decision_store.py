@@ -1,12 +1,12 @@
 """Keeps routing decisions in MongoDB; the first decision on a revision stands."""
 
-from collections.abc import Sequence
-from datetime import timedelta
+from collections.abc import AsyncIterator, Sequence
+from datetime import datetime, timedelta
 from typing import Protocol
 
-from services.routing.decision import Decision, from_document, to_document
+from services.routing.decision import Decided, Decision, from_document, to_document
 from services.runtime.errors import Unavailable
-from services.runtime.mongo import Database, database_errors, insert_absent
+from services.runtime.mongo import Database, database_errors, insert_absent, read_span
 
 COLLECTION = "routing_decisions"
 
@@ -41,6 +41,26 @@ class MongoDecisionStore:
         if repeated - standing.keys():
             raise Unavailable("MongoDB: a decision was there already, and cannot be read")
         return [standing.get(each.id, each) for each in decisions]
+
+    async def decided_between(self, start: datetime, end: datetime) -> AsyncIterator[list[Decided]]:
+        """What was decided from `start` up to `end`, the oldest first, by chunks."""
+        fields = ("feedback_id", "departments.department")
+        async for rows in read_span(self._collection, "decided_at", start, end, fields=fields):
+            yield [
+                Decided(
+                    row["feedback_id"],
+                    tuple(each["department"] for each in row["departments"]),
+                    row["decided_at"],
+                )
+                for row in rows
+            ]
+
+    async def of(self, feedback_id: str) -> list[Decision]:
+        """All decisions on a feedback, one for each revision; reads a range of `_id`."""
+        beyond = f"{feedback_id};"  # ";" is the character after ":"
+        with database_errors():
+            cursor = self._collection.find({"_id": {"$gt": f"{feedback_id}:", "$lt": beyond}})
+            return [from_document(each) for each in await cursor.to_list(None)]
 
 
 async def ensure_indexes(database: Database, keep: timedelta) -> None:

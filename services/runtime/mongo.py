@@ -190,18 +190,22 @@ async def read_span(
     end: datetime,
     *,
     fields: Sequence[str],
+    only: Document | None = None,
+    index: str | None = None,
     chunk: int = 5_000,
 ) -> AsyncIterator[list[Document]]:
     """Reads what has `field` from `start` up to `end`, in its order, with these fields, by chunks.
 
-    Each chunk is a query of its own, so that no deadline ends a long reading; `field` needs an
-    index. What is inserted behind the place reached is not seen. Raises `Unavailable`.
+    `only` narrows it further, by the `index` of that name. Each chunk is a query of its own, so
+    that no deadline ends a long reading; `field` needs an index. What is inserted behind the place
+    reached is not seen. Raises `Unavailable`.
     """
     projection, last = dict.fromkeys([*fields, field], 1), start
     at_last: set[Any] = set()  # of that very time, and read already
     while True:
         with database_errors():
-            cursor = collection.find({field: {"$gte": last, "$lt": end}}, projection)
+            wanted = (only or {}) | {field: {"$gte": last, "$lt": end}}
+            cursor = collection.find(wanted, projection, hint=index)
             rows = await cursor.sort(field, 1).limit(chunk + len(at_last)).to_list(None)
         new = [row for row in rows if row["_id"] not in at_last]
         if new:

@@ -142,6 +142,8 @@ async def test_a_period_is_read_whole_and_in_order(store: ReceiptStore) -> None:
     assert [each.id for each in read] == [feedback_id(number) for number in range(2, 7)]
     assert [each.id for each in read if each.published_at] == [feedback_id(3)]
     assert [each.reference for each in read] == [reference(number) for number in range(2, 7)]
+    waiting = [each async for chunk in store.unpublished_between(start, end) for each in chunk]
+    assert waiting == [each for each in read if each.id != feedback_id(3)]
 
 
 async def test_a_drawn_reference_that_is_taken_is_drawn_again(store: ReceiptStore) -> None:
