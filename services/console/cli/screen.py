@@ -56,6 +56,7 @@ class Screen:
             console=self.err,
             transient=True,
             disable=not self.err.is_terminal,
+            redirect_stdout=self.out.is_terminal,  # a file gets what is written to it
         )
         with bar:
             task = bar.add_task(doing, total=total)
