@@ -258,6 +258,8 @@ async def _close_all(clients: _Clients) -> None:
 async def _close(client: AIOKafkaConsumer | AIOKafkaAdminClient) -> None:
     """Closes within a deadline: a client whose broker stands still can wait for ever."""
     close = client.close if isinstance(client, AIOKafkaAdminClient) else client.stop
+    # a consumer that has just started cancels a task of its own that must have begun by then
+    await asyncio.sleep(0)
     with suppress(TimeoutError, KafkaError, OSError):
         async with asyncio.timeout(_CLOSE_SECONDS):
             await close()
