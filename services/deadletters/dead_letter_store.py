@@ -9,7 +9,14 @@ from services.deadletters.documents import letter_document, read_row
 from services.deadletters.filter import Filter, query
 from services.deadletters.letter import CLAIMABLE, DeadLetter, Discard, State
 from services.deadletters.store import Pile, Tally
-from services.runtime.mongo import Database, Document, database_errors, insert_absent
+from services.runtime.errors import Unavailable
+from services.runtime.mongo import (
+    BulkWriteError,
+    Database,
+    Document,
+    database_errors,
+    insert_absent,
+)
 
 COLLECTION = "dead_letters"
 MARKS = "dead_letter_marks"
@@ -71,9 +78,7 @@ class MongoDeadLetterStore:
         ]
         if not deaths:
             return len(first) - len(known)
-        with database_errors():
-            died = await self._letters.bulk_write(deaths, ordered=True)
-        return len(first) - len(known) + int(died.modified_count)
+        return len(first) - len(known) + await self._bulk(deaths, ordered=True)
 
     async def find(self, letter_id: str) -> DeadLetter | None:
         """Reads one by `_id`."""
@@ -188,10 +193,15 @@ class MongoDeadLetterStore:
 
     async def _settle(self, letters: Sequence[DeadLetter], change: Document) -> None:
         if letters:
+            await self._bulk([UpdateOne(_as_claimed(each), change) for each in letters])
+
+    async def _bulk(self, writes: Sequence[UpdateOne], *, ordered: bool = False) -> int:
+        try:
             with database_errors():
-                await self._letters.bulk_write(
-                    [UpdateOne(_as_claimed(each), change) for each in letters], ordered=False
-                )
+                done = await self._letters.bulk_write(writes, ordered=ordered)
+        except BulkWriteError as error:
+            raise Unavailable("MongoDB: a change of dead letters was refused") from error
+        return int(done.modified_count)
 
     async def tally(self, redrive: str) -> Tally:
         """Counts claims by their ends."""

@@ -5,6 +5,8 @@
        │◀──lease expires────┤      └──dead_letter──▶ dead
        └◀──release, give back
     waiting ──claim, received too often──▶ dead
+    dead ──an operator redrives it──▶ waiting, as if never received
+    dead ──an operator discards it──▶ discarded ──redrives it after all──▶ waiting
 
 A lease is held by whoever knows its token until it expires; every claim has a new token, so that
 an old one has no effect. An expired lease that nobody took again may still be settled or released.
@@ -28,6 +30,7 @@ class State(StrEnum):
     WAITING = "waiting"
     SETTLED = "settled"
     DEAD = "dead"
+    DISCARDED = "discarded"
 
 
 class Result(StrEnum):

@@ -29,6 +29,7 @@ INDEXES: Mapping[str, tuple[list[tuple[str, int]], Filter]] = {
         {"state": "waiting", "receive_count": {"$gte": 1}},
     ),
     "dead": ([("department", 1), ("state", 1), ("settlement.at", 1)], {"state": "dead"}),
+    "discarded": ([("department", 1), ("state", 1), ("settlement.at", 1)], {"state": "discarded"}),
     "unpublished": ([("progress", 1), ("settlement.at", 1)], {"progress": UNPUBLISHED}),
 }
 
