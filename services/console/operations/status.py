@@ -1,9 +1,10 @@
 """The pipeline as it is, from its processes, Kafka and MongoDB; partial while one is away."""
 
 import asyncio
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from datetime import datetime, timedelta
+from functools import partial
 from typing import TypeVar
 
 from schemas.departments import load_departments
@@ -70,13 +71,13 @@ class PipelineView:
         database = self._connections.database
         (reports, controls, backlog, counts, letters), flows = await asyncio.gather(
             asyncio.gather(
-                mongo.ask(MongoReports(database).read_all()),
-                mongo.ask(MongoControls(database).read_all()),
-                mongo.ask(MongoReceiptStore(database).backlog()),
-                counting.ask(self._counts.read()),
+                mongo.ask(MongoReports(database).read_all),
+                mongo.ask(MongoControls(database).read_all),
+                mongo.ask(MongoReceiptStore(database).backlog),
+                counting.ask(self._counts.read),
                 self._dead_letters(kafka, mongo),
             ),
-            asyncio.gather(*(kafka.ask(self._flow(stage)) for stage in STAGES)),
+            asyncio.gather(*(kafka.ask(partial(self._flow, stage)) for stage in STAGES)),
         )
         now = self._connections.clock()
         stages = []
@@ -118,12 +119,12 @@ class PipelineView:
         self, kafka: "_Asked", mongo: "_Asked"
     ) -> tuple[DeadLettersStatus, ...] | None:
         """What waits: the letters of the index, and those that could not be indexed in time."""
-        await kafka.ask(self._catch_up())
-        counted = await mongo.ask(self._letters.count_waiting(self._index.topics))
-        marks = await mongo.ask(self._letters.marks())
+        await kafka.ask(self._catch_up)
+        counted = await mongo.ask(partial(self._letters.count_waiting, self._index.topics))
+        marks = await mongo.ask(self._letters.marks)
         if counted is None or marks is None:
             return None
-        unread = await kafka.ask(self._unread(marks)) or {}
+        unread = await kafka.ask(partial(self._unread, marks)) or {}
         return tuple(
             DeadLettersStatus(topic.removeprefix(self._prefix), number + unread.get(topic, 0))
             for topic, number in counted.items()
@@ -176,11 +177,11 @@ class _Asked:
         self._name = name
         self._problem: str | None = None
 
-    async def ask(self, question: Awaitable[Answer]) -> Answer | None:
+    async def ask(self, question: Callable[[], Awaitable[Answer]]) -> Answer | None:
         """The answer; none when it is away or takes too long."""
         try:
             async with asyncio.timeout(PATIENCE_SECONDS):
-                return await question
+                return await question()
         except TimeoutError:
             problem = f"no answer in {PATIENCE_SECONDS:g} s"
         except Unavailable as error:
