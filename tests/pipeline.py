@@ -35,7 +35,7 @@ class Service:
         self.name = name
         self.port = free_port()
         self.log = log
-        self._environment = environment
+        self._environment = dict(environment)
         self._process: subprocess.Popen[bytes] | None = None
 
     @property
@@ -46,6 +46,15 @@ class Service:
     def pid(self) -> int:
         assert self._process is not None
         return self._process.pid
+
+    def set(self, **settings: Any) -> None:
+        """Changes settings for the next start; `None` takes one back."""
+        for key, value in settings.items():
+            name = f"FRONTLINE_{key.upper()}"
+            if value is None:
+                self._environment.pop(name, None)
+            else:
+                self._environment[name] = str(value)
 
     def start(self) -> None:
         with self.log.open("ab") as log:
