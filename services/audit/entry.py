@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from hashlib import sha256
 
-Details = Mapping[str, str | int | None]
+Details = Mapping[str, str | int | bool | None]
 
 BEGINNING = "0" * 64
 

@@ -24,20 +24,24 @@ class Connections:
     clock: Callable[[], datetime]
 
 
+def connections(settings: ConsoleSettings, metrics: Metrics) -> Connections:
+    """Connections that nobody has used yet; safe to make while Kafka and MongoDB are away."""
+    client, database = connect(settings)
+    producer = Producer(settings, "console", metrics)
+    return Connections(settings, client, database, Browser(settings), producer, _now)
+
+
 @asynccontextmanager
 async def open_connections(
     settings: ConsoleSettings, metrics: Metrics
 ) -> AsyncIterator[Connections]:
-    """Connections for as long as the context lasts; opens while Kafka and MongoDB are away, too."""
-    client, database = connect(settings)
+    """Connections that are closed when the context ends."""
+    opened = connections(settings, metrics)
     try:
-        async with (
-            Browser(settings) as browser,
-            Producer(settings, "console", metrics) as producer,
-        ):
-            yield Connections(settings, client, database, browser, producer, _now)
+        async with opened.browser, opened.producer:
+            yield opened
     finally:
-        client.close()
+        opened.client.close()
 
 
 def _now() -> datetime:

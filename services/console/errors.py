@@ -5,6 +5,7 @@
     │   └── NothingMatched    the filter is sound and nothing is like it
     ├── NotAllowed        the key is missing, wrong, or may not do this
     └── WrongInput        what was asked for makes no sense
+        └── Ended             it would, and what it is asked of has ended
 
 Beside them operations raise `Unavailable` of `services.runtime.errors`: Kafka or MongoDB is away.
 """
@@ -28,3 +29,7 @@ class NotAllowed(Refusal):
 
 class WrongInput(Refusal):
     """What was asked for makes no sense as it is."""
+
+
+class Ended(WrongInput):
+    """What was named has ended, or was done already: too late for this."""

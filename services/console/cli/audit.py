@@ -13,11 +13,14 @@ from services.console.cli.options import AsJson
 from services.console.cli.session import Session, run
 from services.console.cli.tables import table
 from services.console.operations import audit
+from services.console.operations.audit import MOST_ENTRIES
 
 
 def list_entries(
     limit: Annotated[int, typer.Option(min=1, max=10_000, help="At most so many entries.")] = 50,
-    before: Annotated[int | None, typer.Option(help="Only entries before this number.")] = None,
+    before: Annotated[
+        int | None, typer.Option(min=1, max=MOST_ENTRIES, help="Only entries before this number.")
+    ] = None,
     by: Annotated[str | None, typer.Option(help="Only what this operator did.")] = None,
     action: Annotated[str | None, typer.Option(help="Only this action, as keys.create.")] = None,
     subject: Annotated[str | None, typer.Option(help="Only what was done to this.")] = None,

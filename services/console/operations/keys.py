@@ -16,7 +16,7 @@ from services.accounts.keys import Key, Role
 from services.audit.audit_store import MongoAuditLog
 from services.audit.entry import Details
 from services.console.connections import Connections
-from services.console.errors import NotAllowed, NotFound, WrongInput
+from services.console.errors import Ended, NotAllowed, NotFound, WrongInput
 from services.console.operator import BOOTSTRAP, Operator, stated
 
 LONGEST_OVERLAP = timedelta(days=90)
@@ -106,7 +106,7 @@ async def rotate_key(
 ) -> NewKey:
     """Makes a new key for the same holder; the old one ends once `overlap` is over.
 
-    Raises `NotFound`, `WrongInput` for a key that has ended, `NotAllowed`.
+    Raises `NotFound`, `Ended` for a key that has, `NotAllowed`.
     """
     kept = stated(reason)
     if not timedelta(0) <= overlap <= LONGEST_OVERLAP:
@@ -114,7 +114,7 @@ async def rotate_key(
     now = connections.clock()
     old = await _find(connections, key_id)
     if not old.is_live(now):
-        raise WrongInput(f"Key {key_id} has ended: make a new one with keys create")
+        raise Ended(f"Key {key_id} has ended: make a new one with keys create")
     if old.reads_text:
         _require_reading(operator)
     order = KeyOrder(old.role, old.subject, old.name, old.org_id, old.reads_text)

@@ -1,0 +1,1 @@
+"""The operators' HTTP API: routes over the same operations as the command line."""

@@ -1,0 +1,109 @@
+"""What can go wrong, as problem documents and in OpenAPI."""
+
+from http import HTTPStatus
+from typing import Any
+
+from fastapi.exceptions import RequestValidationError
+from pydantic import BaseModel
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Match
+
+from services.console.errors import Ended, NotAllowed, NotFound, Refusal
+from services.runtime.errors import Unavailable
+from services.runtime.web import Problem, handle_problems, unavailable
+
+_MEANINGS = {
+    400: "The body is not JSON.",
+    401: "No key, or one that is not valid.",
+    403: "Not an operator's key, or one that may not do this.",
+    404: "What was named is not there, or nothing is as the filter says.",
+    408: "The body came too slowly.",
+    409: "It has ended, or its name is taken: too late for this.",
+    413: "The body is too large.",
+    415: "Not application/json, or encoded.",
+    422: "The body or a parameter is not valid; the problem says which.",
+    503: "Kafka or MongoDB is away. Try again.",
+}
+
+
+class FieldProblem(BaseModel):
+    """Which part of the request is wrong."""
+
+    pointer: str
+    detail: str
+
+
+class ProblemDocument(BaseModel):
+    """RFC 9457."""
+
+    type: str
+    title: str
+    status: int
+    detail: str
+    errors: list[FieldProblem] = []
+
+
+def problems(*statuses: int) -> dict[int | str, dict[str, Any]]:
+    """How OpenAPI describes these problems of a route; 401, 403 and 503 are every route's."""
+    schema = {"$ref": "#/components/schemas/ProblemDocument"}
+    return {
+        status: {
+            "description": _MEANINGS[status],
+            "content": {"application/problem+json": {"schema": schema}},
+        }
+        for status in sorted({401, 403, 503, *statuses})
+    }
+
+
+CHANGE = (400, 404, 408, 409, 413, 415, 422)
+"""The problems of a route that reads a body and changes what its path names."""
+
+
+def handle_refusals(app: Starlette) -> None:
+    """Makes an app answer refusals and outages of operations as problem documents."""
+    handle_problems(app)
+    app.add_exception_handler(Refusal, _answer)
+    app.add_exception_handler(Unavailable, _answer)
+    app.add_exception_handler(RequestValidationError, _answer)
+    app.add_exception_handler(HTTPStatus.METHOD_NOT_ALLOWED, _wrong_method)
+
+
+async def _answer(_request: Request, error: Exception) -> Response:
+    return problem_of(error).response()
+
+
+async def _wrong_method(request: Request, _error: Exception) -> Response:
+    """405 with the methods of every route of this path: by itself it names those of one."""
+    allowed: set[str] = set()
+    for route in request.app.routes:
+        if route.matches(request.scope)[0] is not Match.NONE:
+            allowed |= getattr(route, "methods", None) or set()
+    headers = {"Allow": ", ".join(sorted(allowed))}
+    return Problem(405, "Method Not Allowed", "Allow says what is.", headers=headers).response()
+
+
+def problem_of(error: Exception) -> Problem:
+    """The problem that a refusal, an outage or a wrong parameter is to a client."""
+    if isinstance(error, RequestValidationError):
+        return Problem(
+            422,
+            "Parameter not valid",
+            "Change what errors name and send it again.",
+            errors=[
+                {"pointer": "/".join(map(str, each["loc"])), "detail": each["msg"]}
+                for each in error.errors()[:20]
+            ],
+        )
+    if isinstance(error, NotFound):
+        return Problem(404, "Not found", str(error))
+    if isinstance(error, NotAllowed):
+        return Problem(403, "Not allowed", str(error))
+    if isinstance(error, Ended):
+        return Problem(409, "Ended", str(error))
+    if isinstance(error, Refusal):
+        return Problem(422, "Not possible", str(error))
+    if isinstance(error, Unavailable):
+        return unavailable(f"{error}. Try again shortly.")
+    raise error
