@@ -1,1 +1,1 @@
-"""Whether everything that was accepted is accounted for: what is looked at, and how it is judged."""
+"""Whether everything accepted is accounted for: what is looked at, and how it is judged."""

@@ -162,9 +162,7 @@ def read_evidence(packed: bytes, rows: Sequence[Row]) -> Evidence:
             letters.append(_letter(at, first, words or ""))
         elif kind is not Kind.QUEUED:
             records.append(_seen(kind, at, first, second, words))
-    return replace(
-        found, records=tuple(records), departments=departments, letters=tuple(letters)
-    )
+    return replace(found, records=tuple(records), departments=departments, letters=tuple(letters))
 
 
 def _row(

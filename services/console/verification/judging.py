@@ -4,27 +4,26 @@ Each stage's place was noted after its topic was read and before what follows fr
 stage had read by then must show its effect in what was read later, and what it had not waits there.
 """
 
-from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from enum import StrEnum
 
-from services.console.verification.evidence import Evidence, Kind, Letter, Seen
+from services.console.verification.evidence import Evidence, Kind, Letter
 from services.console.verification.fault import Fault, FaultKind
+from services.console.verification.standing import (
+    EFFECTS,
+    READS,
+    Horizon,
+    Standing,
+    oldest_unread,
+    stand,
+    took_effect,
+)
 from services.deadletters.letter import State
 from services.queues.item import item_id
 from services.stages.stage import CLASSIFIER, ROUTER, STAGES, Stage
 
-_TOPICS = {
-    "feedback.received": Kind.RECEIVED,
-    "feedback.tagged": Kind.TAGGED,
-    "feedback.routed": Kind.ROUTED,
-    "feedback.progressed": Kind.PROGRESSED,
-}
-READS: Mapping[str, Kind] = {each.name: _TOPICS[each.topic.name] for each in STAGES}
-# what shows that a stage did its work, where its work shows on a topic
-_EFFECTS = {CLASSIFIER.name: Kind.TAGGED, ROUTER.name: Kind.ROUTED}
 _NO_EFFECT = {CLASSIFIER.name: FaultKind.NEVER_TAGGED, ROUTER.name: FaultKind.NEVER_ROUTED}
 _LEFT = (State.WAITING, State.DISCARDED, State.REDRIVING)
 
@@ -39,40 +38,11 @@ class Outcome(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
-    """How far a stage had read, by partition, and when that was noted."""
-
-    passed: Mapping[int, int]
-    at: datetime
-
-
-@dataclass(frozen=True, slots=True)
-class Horizon:
-    """What evidence is judged by: what lies before `start` was not read, decisions were read from
-    then on until `decisions_at`, and what waits for longer than `settle` is stuck.
-    """
-
-    start: datetime
-    settle: timedelta
-    places: Mapping[str, Place]
-    decisions_at: datetime
-
-
-@dataclass(frozen=True, slots=True)
 class Judgement:
     """What one feedback comes to. `outcome` is None for a receipt that is not of the period."""
 
     outcome: Outcome | None
     faults: tuple[Fault, ...]
-
-
-class _Standing(StrEnum):
-    """Where a feedback stands at one stage."""
-
-    ABSENT = "absent"  # nothing of it is on the stage's topic
-    WAITING = "waiting"  # not read yet, and not for long
-    STUCK = "stuck"
-    PASSED = "passed"
 
 
 def judge(evidence: Evidence, horizon: Horizon) -> Judgement:
@@ -93,7 +63,7 @@ class _Case:
     def __init__(self, evidence: Evidence, horizon: Horizon) -> None:
         self._evidence = evidence
         self._horizon = horizon
-        self._standings = {stage.name: self._standing(stage) for stage in STAGES}
+        self._standings = {stage.name: stand(evidence, stage, horizon) for stage in STAGES}
 
     def faults(self) -> Iterator[Fault]:
         """All of them, in the order of an item's way."""
@@ -119,13 +89,11 @@ class _Case:
 
     def waits_anywhere(self) -> bool:
         """Whether any stage has not read it yet."""
-        return _Standing.WAITING in self._standings.values()
+        return Standing.WAITING in self._standings.values()
 
     def _went_on(self) -> bool:
         found = self._evidence
-        return bool(
-            found.records or found.letters or found.items or found.departments is not None
-        )
+        return bool(found.records or found.letters or found.items or found.departments is not None)
 
     def _unpublished(self) -> Fault:
         since = self._evidence.accepted_at
@@ -143,32 +111,13 @@ class _Case:
             since=since,
         )
 
-    def _standing(self, stage: Stage) -> _Standing:
-        waiting = self._waiting(stage)
-        if waiting is None:
-            seen = self._evidence.on(READS[stage.name])
-            return _Standing.PASSED if seen else _Standing.ABSENT
-        noted = self._horizon.places[stage.name].at
-        old = waiting.at <= noted - self._horizon.settle
-        return _Standing.STUCK if old else _Standing.WAITING
-
-    def _waiting(self, stage: Stage) -> Seen | None:
-        """The oldest record that the stage had not read."""
-        passed = self._horizon.places[stage.name].passed
-        unread = [
-            each
-            for each in self._evidence.on(READS[stage.name])
-            if each.offset >= passed.get(each.partition, 0)
-        ]
-        return min(unread, key=lambda each: each.at, default=None)
-
     def _at_stage(self, stage: Stage) -> Iterator[Fault]:
         """Stuck before it, or read by it to no effect."""
-        standing, effect = self._standings[stage.name], _EFFECTS.get(stage.name)
-        if effect is not None and self._took_effect(stage):
+        standing, shows = self._standings[stage.name], stage.name in EFFECTS
+        if shows and took_effect(self._evidence, stage):
             return
-        if standing is _Standing.STUCK:
-            waiting = self._waiting(stage)
+        if standing is Standing.STUCK:
+            waiting = oldest_unread(self._evidence, stage, self._horizon)
             assert waiting is not None
             yield self._fault(
                 FaultKind.STUCK,
@@ -177,29 +126,24 @@ class _Case:
                 stage=stage.name,
                 since=waiting.at,
             )
-        elif standing is _Standing.PASSED and effect is not None and self._is_recent(stage):
-            if not self._has_letter(stage):
-                yield self._without_effect(stage)
+        elif standing is Standing.PASSED and shows and self._answers_for_effect(stage):
+            yield self._without_effect(stage)
 
-    def _took_effect(self, stage: Stage) -> bool:
-        if self._evidence.on(_EFFECTS[stage.name]):
-            return True
-        # what is decided was tagged, whatever became of the event that said so
-        return stage is CLASSIFIER and self._evidence.departments is not None
-
-    def _is_recent(self, stage: Stage) -> bool:
-        """Whether a record is from after the start of what was read, so that its effect is too."""
+    def _answers_for_effect(self, stage: Stage) -> bool:
+        """Not where a dead letter or its redrive does; nor for records so old that what came of
+        them may lie before what was read.
+        """
         seen = self._evidence.on(READS[stage.name])
-        return any(each.at >= self._horizon.start for each in seen)
+        recent = any(each.at >= self._horizon.start for each in seen)
+        return recent and not self._has_letter(stage)
 
     def _has_letter(self, stage: Stage) -> bool:
-        """Left there, or redriven: then the redrive answers for the effect."""
         return any(letter.stage == stage.name for letter in self._evidence.letters)
 
     def _without_effect(self, stage: Stage) -> Fault:
         last = max(self._evidence.on(READS[stage.name]), key=lambda each: each.at)
         half = stage is ROUTER and self._evidence.departments is not None
-        missing = _EFFECTS[stage.name].name.lower()
+        missing = EFFECTS[stage.name].name.lower()
         return self._fault(
             _NO_EFFECT[stage.name],
             f"was read by {stage.name} (partition {last.partition}, offset {last.offset} of"
@@ -213,18 +157,14 @@ class _Case:
     def _on_queues(self) -> Iterator[Fault]:
         """One item for each department that was chosen, and no other."""
         found = self._evidence
-        by_department = Counter(each.department for each in found.items)
         for each in found.items:
-            own = item_id(found.feedback_id, each.department)
-            if each.id != own or by_department[each.department] > 1:
-                if each.id != own:
-                    yield self._fault(
-                        FaultKind.DOUBLED_ITEM,
-                        f"is on {each.department}'s queue under an id that is not its own:"
-                        " take that one off",
-                        subject=each.id,
-                        since=each.created_at,
-                    )
+            if each.id != item_id(found.feedback_id, each.department):
+                yield self._fault(
+                    FaultKind.DOUBLED_ITEM,
+                    f"is on {each.department}'s queue under an id that is not its own: discard it",
+                    subject=each.id,
+                    since=each.created_at,
+                )
             elif self._is_unchosen(each.department, each.created_at):
                 yield self._fault(
                     FaultKind.ITEM_WITHOUT_DECISION,
@@ -233,7 +173,8 @@ class _Case:
                     since=each.created_at,
                 )
         if self._was_enqueued():
-            for department in sorted((found.departments or frozenset()) - by_department.keys()):
+            queued = {each.department for each in found.items}
+            for department in sorted((found.departments or frozenset()) - queued):
                 yield self._fault(
                     FaultKind.NO_QUEUE_ITEM,
                     f"was routed to {department} and is not on its queue: redeliver its"
@@ -254,7 +195,7 @@ class _Case:
         """Items come before the routed event, and before the router moves on."""
         if self._evidence.on(Kind.ROUTED):
             return True
-        return self._standings[ROUTER.name] is _Standing.PASSED and not self._has_letter(ROUTER)
+        return self._standings[ROUTER.name] is Standing.PASSED and not self._has_letter(ROUTER)
 
     def _redrives(self) -> Iterator[Fault]:
         for letter in self._evidence.letters:
@@ -265,7 +206,7 @@ class _Case:
     def _redriven(self, letter: Letter) -> Iterator[Fault]:
         """Its record is on the topic, and once read it took effect."""
         stage = next(each for each in STAGES if each.name == letter.stage)
-        if stage.name in _EFFECTS and self._took_effect(stage):
+        if stage.name in EFFECTS and took_effect(self._evidence, stage):
             return
         place = self._horizon.places[stage.name]
         records = [
@@ -276,7 +217,7 @@ class _Case:
         unread = [each for each in records if each.offset >= place.passed.get(each.partition, 0)]
         if not records and letter.at <= place.at - self._horizon.settle:
             what = f"was redriven by {letter.redrive} and is not on {stage.topic.name}"
-        elif records and not unread and stage.name in _EFFECTS:
+        elif records and not unread and stage.name in EFFECTS:
             what = f"was redriven by {letter.redrive}, read by {stage.name}, and nothing came of it"
         else:
             return
@@ -288,6 +229,14 @@ class _Case:
             since=letter.at,
         )
 
-    def _fault(self, kind: FaultKind, detail: str, **more: object) -> Fault:
+    def _fault(
+        self,
+        kind: FaultKind,
+        detail: str,
+        *,
+        stage: str | None = None,
+        subject: str | None = None,
+        since: datetime | None = None,
+    ) -> Fault:
         found = self._evidence
-        return Fault(kind, detail, found.feedback_id, found.reference, **more)  # type: ignore[arg-type]
+        return Fault(kind, detail, found.feedback_id, found.reference, stage, subject, since)

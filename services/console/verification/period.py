@@ -1,0 +1,69 @@
+"""Decides which period can be verified: one that is over, and that the topics still hold."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from schemas.topics import PROGRESSED, RECEIVED, ROUTED, TAGGED
+from services.console.errors import WrongInput
+
+READ = (RECEIVED, TAGGED, ROUTED, PROGRESSED)
+
+# clocks of different machines, and what one request takes from its receipt to its record
+MARGIN = timedelta(minutes=5)
+
+
+@dataclass(frozen=True, slots=True)
+class Period:
+    """Receipts accepted from `start` up to `end`; what waits longer than `settle` is stuck."""
+
+    start: datetime
+    end: datetime
+    settle: timedelta
+
+    @property
+    def read_from(self) -> datetime:
+        """From where on topics and decisions are read."""
+        return self.start - MARGIN
+
+
+def settled_period(
+    since: datetime | timedelta, until: datetime | None, settle: timedelta, now: datetime
+) -> Period:
+    """The part of the period that had time to settle. Raises `WrongInput` where there is none, and
+    where a topic keeps its records for less long.
+    """
+    if settle < timedelta(seconds=1):
+        raise WrongInput("--settle must be at least 1 s: an item needs time from stage to stage")
+    start = now - since if isinstance(since, timedelta) else since
+    end = min(until or now, now - settle)
+    kept = min(topic.retention for topic in READ)
+    if start < now - kept:
+        raise WrongInput(
+            f"Topics keep their records for {kept.days} days: begin at {_written(now - kept)} or"
+            " later"
+        )
+    if start >= end:
+        raise WrongInput(
+            f"Nothing between {_written(start)} and {_written(end)} has settled:"
+            " begin earlier, or give a smaller --settle"
+        )
+    return Period(start, end, settle)
+
+
+def refuse_cut_topic(
+    topic: str, begins: Mapping[int, int], firsts: Mapping[int, datetime], period: Period
+) -> None:
+    """Raises `WrongInput` when retention took records that the period may need.
+
+    `begins` is the oldest offset of each partition, `firsts` the time of the record there.
+    """
+    cut = [at for part, at in firsts.items() if begins[part] > 0 and at > period.start]
+    if cut:
+        raise WrongInput(
+            f"{topic} was cut by its retention: begin at {_written(max(cut))} or later"
+        )
+
+
+def _written(moment: datetime) -> str:
+    return moment.isoformat(timespec="seconds")
