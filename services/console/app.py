@@ -16,6 +16,7 @@ from services.console.api.problems import handle_refusals
 from services.console.api.stages import StageRoutes
 from services.console.api.status import StatusRoutes
 from services.console.api.trace import TraceRoutes
+from services.console.api.verification import VerificationRoutes
 from services.console.connections import Connections, connections
 from services.console.operations.status import PipelineView
 from services.console.settings import ConsoleSettings
@@ -58,6 +59,7 @@ def build_app(settings: ConsoleSettings, process: Process) -> ASGIApp:
 def _routers(connected: Connections, view: PipelineView) -> Iterator[APIRouter]:
     yield StatusRoutes(view).router()
     yield TraceRoutes(connected).router()
+    yield VerificationRoutes(connected).router()
     yield StageRoutes(connected).router()
     yield KeyRoutes(connected).router()
     yield AuditRoutes(connected).router()

@@ -139,6 +139,17 @@ async def test_an_item_that_nobody_knows_is_said(client: httpx.AsyncClient) -> N
     assert_problem(await client.post("/v1/items/Q3NYCFNS/text", json=REASON), 403)
 
 
+async def test_a_verification_is_streamed(client: httpx.AsyncClient) -> None:
+    answer = await client.get("/v1/verification", params={"since": "1h"})
+    assert answer.status_code == 200, answer.text
+    assert answer.headers["content-type"].startswith("application/x-ndjson")
+    lines = [json.loads(line) for line in answer.text.splitlines()]
+    assert set(lines[-1]) == {"verification"}
+    assert not [line for line in lines if "fault" in line]
+    for wrong in ({"since": "9000d"}, {"since": "soon"}, {"until": "x"}, {"settle": "-1"}):
+        assert_problem(await client.get("/v1/verification", params=wrong), 422)
+
+
 @pytest.mark.parametrize(
     ("sent", "status"),
     [

@@ -1,0 +1,157 @@
+"""Route of the verification: faults are streamed as they are found, one JSON document a line."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import suppress
+from datetime import datetime, timedelta
+from typing import Annotated, Any
+
+import structlog
+from fastapi import APIRouter, Query
+from pydantic_core import to_json
+from starlette.responses import Response, StreamingResponse
+
+from services.console.api.problems import problem_of, problems
+from services.console.connections import Connections
+from services.console.errors import Refusal, WrongInput
+from services.console.operations.verification import verify
+from services.console.periods import read_duration, read_time
+from services.console.verification.fault import Fault
+from services.runtime.errors import Unavailable
+
+_PROGRESS_SECONDS = 1.0
+_MOST_PENDING = 20_000
+
+log = structlog.get_logger(__name__)
+
+Text = Annotated[str, Query(max_length=100)]
+
+
+class VerificationRoutes:
+    """Whether everything is accounted for."""
+
+    def __init__(self, connections: Connections) -> None:
+        self._connections = connections
+
+    def router(self) -> APIRouter:
+        """The routes."""
+        router = APIRouter(tags=["verification"])
+        router.add_api_route(
+            "/v1/verification",
+            self.verification,
+            responses={
+                200: {
+                    "description": "One JSON document a line: `fault` for each that is found,"
+                    " `progress` with `done` and `of` each second, at the end `verification`, or"
+                    " `problem` when it could not be finished.",
+                    "content": {"application/x-ndjson": {"schema": {"type": "string"}}},
+                },
+                **problems(422),
+            },
+            response_class=StreamingResponse,
+        )
+        return router
+
+    async def verification(
+        self, since: Text = "24h", until: Text | None = None, settle: Text = "60s"
+    ) -> Response:
+        """Compares receipts, topics, queues and dead letters over a period; `since` is a time, or
+        how long before now.
+        """
+        try:
+            start = _since(since)
+            end = read_time(until) if until is not None else None
+            settled = read_duration(settle)
+        except ValueError as error:
+            raise WrongInput(str(error)) from None
+        running = _Running(self._connections, start, end, settled)
+        first = await running.first()  # a period that is refused is refused with its status
+        return StreamingResponse(running.lines(first), media_type="application/x-ndjson")
+
+
+class _Running:
+    """A verification and the lines that its client has not read yet."""
+
+    def __init__(
+        self,
+        connections: Connections,
+        since: datetime | timedelta,
+        until: datetime | None,
+        settle: timedelta,
+    ) -> None:
+        self._lines: asyncio.Queue[dict[str, Any] | None] = asyncio.Queue()
+        self._told = 0.0
+        self._task = asyncio.create_task(self._run(connections, since, until, settle))
+
+    async def _run(
+        self,
+        connections: Connections,
+        since: datetime | timedelta,
+        until: datetime | None,
+        settle: timedelta,
+    ) -> None:
+        try:
+            done = await verify(
+                connections, since, until, settle, found=self._found, progress=self._progress
+            )
+            self._lines.put_nowait({"verification": done})
+        finally:
+            self._lines.put_nowait(None)
+
+    def _found(self, fault: Fault) -> None:
+        if self._lines.qsize() > _MOST_PENDING:
+            raise WrongInput("The faults are not read as fast as they are found: read faster")
+        self._lines.put_nowait({"fault": fault})
+
+    def _progress(self, done: float, of: float | None) -> None:
+        now = asyncio.get_running_loop().time()
+        if now - self._told >= _PROGRESS_SECONDS:
+            self._told = now
+            self._lines.put_nowait({"progress": {"done": done, "of": of}})
+
+    async def first(self) -> dict[str, Any]:
+        """The first line; raises what kept it from there being one."""
+        try:
+            line = await self._lines.get()
+            if line is None:
+                await self._task
+        except BaseException:
+            await self._end()
+            raise
+        assert line is not None
+        return line
+
+    async def lines(self, first: dict[str, Any]) -> AsyncIterator[bytes]:
+        """Every line; a client that goes away ends the verification."""
+        line: dict[str, Any] | None = first
+        try:
+            while line is not None:
+                yield to_json(line, timedelta_mode="float") + b"\n"
+                line = await self._lines.get()
+            if (problem := self._problem()) is not None:
+                yield to_json({"problem": problem}) + b"\n"
+        finally:
+            await self._end()
+
+    def _problem(self) -> dict[str, Any] | None:
+        """Why it could not be finished; the status had been sent by then."""
+        error = None if self._task.cancelled() else self._task.exception()
+        if isinstance(error, Refusal | Unavailable):
+            return problem_of(error).document()
+        if error is not None:
+            log.error("verification failed", action="verify", exc_info=error)
+            return {"title": "Internal error", "detail": "The fault is ours and has been logged."}
+        return None
+
+    async def _end(self) -> None:
+        self._task.cancel()
+        with suppress(asyncio.CancelledError, Exception):
+            await self._task
+
+
+def _since(text: str) -> datetime | timedelta:
+    with suppress(ValueError):
+        return read_duration(text)
+    with suppress(ValueError):
+        return read_time(text)
+    raise WrongInput(f"{text!r} is neither a duration such as 24h nor a time: 2026-11-24T13:56")
