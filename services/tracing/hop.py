@@ -76,5 +76,5 @@ def hop_of(settled: Settled[Any], group: str, service: str, version: str) -> Hop
 
 def event_id_of(event: Any) -> str | None:
     """The id of an event, or of what a stage made of it while decoding."""
-    found = getattr(event, "event_id", None) or getattr(event, "id", None)
+    found = getattr(event, "id", None) or getattr(event, "event_id", None)
     return str(found) if found else None

@@ -16,7 +16,7 @@ from services.runtime.mongo import connect
 from services.runtime.process import collect_garbage_seldom
 from services.runtime.settings import MongoSettings
 from tests import infra
-from tests.benchmarks import consume, driver, publish, queues, read, route, submit
+from tests.benchmarks import consume, driver, hops, publish, queues, read, route, status, submit
 from tests.benchmarks.compare import Row, print_rows
 from tests.delivery import Topic
 from tests.pipeline import SERVICES, Pipeline
@@ -45,6 +45,10 @@ class Bench:
             "P11": self._read,
             "P12": self._latency,
             "D1": self._driver,
+            "O1": self._status,
+            "O2": self._watched,
+            "T1": self._consume_hops,
+            "T3": self._route_hops,
         }
         for name in wanted or benchmarks:
             print(f"measuring {name} …", flush=True)
@@ -64,7 +68,7 @@ class Bench:
         return await route.measure(road, self._client)
 
     async def _submit(self) -> list[Row]:
-        async with self._pipeline("intake") as pipeline:
+        async with self._pipeline(["intake"]) as pipeline:
             return await submit.measure_submissions(pipeline)
 
     async def _queues(self) -> list[Row]:
@@ -80,19 +84,36 @@ class Bench:
     async def _driver(self) -> list[Row]:
         return [await driver.measure(self._mongo_url, self._client)]
 
+    async def _consume_hops(self) -> list[Row]:
+        return [await hops.measure_consume(await self._topic(), self._client)]
+
+    async def _route_hops(self) -> list[Row]:
+        road = Road(self._servers, _prefix(), self._database)
+        await road.create()
+        return [await hops.measure_router(road, self._client)]
+
+    async def _status(self) -> list[Row]:
+        async with self._pipeline(services=()) as pipeline:
+            return await status.measure_answers(pipeline)
+
+    async def _watched(self) -> list[Row]:
+        async with self._pipeline(fast_alone=True) as pipeline:
+            return await status.measure_cost(pipeline)
+
     async def _topic(self) -> Topic:
         topic = Topic(self._servers, _prefix())
         await topic.create()
         return topic
 
-    def _pipeline(self, *services: str) -> Pipeline:
+    def _pipeline(self, services: Sequence[str] = SERVICES, **settings: Any) -> Pipeline:
         limits: dict[str, Any] = {"rate_items_per_second": 1e9, "rate_burst_items": 10**9}
         return Pipeline(
             self._servers,
             self._mongo_url,
             self._folder,
-            services=services or SERVICES,
+            services=services,
             **limits,
+            **settings,
         )
 
 

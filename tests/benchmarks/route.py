@@ -21,6 +21,7 @@ from services.routing.decision import to_document
 from services.routing.decision_store import MongoDecisionStore
 from services.routing.rulebook import load_rules
 from services.routing.rules import choose_departments
+from services.runtime.consume import Settled
 from services.runtime.kafka import Producer
 from services.runtime.metrics import Metrics
 from services.runtime.mongo import Client, Database, Document, durable
@@ -33,6 +34,7 @@ _COLLECTIONS = ("routing_decisions", "feedback", "queue_items")
 
 Rows = dict[str, list[Document]]
 Build = Callable[[Sequence[FeedbackTagged]], Rows]
+Observe = Callable[[Sequence[Settled[Any]]], None]
 
 
 def _now() -> datetime:
@@ -51,7 +53,7 @@ async def measure(road: Road, client: Client) -> list[Row]:
     """
     await road.write_tagged(range(RECORDS), "housing", "social-care")
     async with Producer(road.tagged.settings(), "bench", Metrics()) as producer:
-        ways = _Ways(road, client, producer)
+        ways = Ways(road, client, producer)
         await ways.routed()
         what = "router, against getmany + insert_many of documents"
         return [
@@ -64,7 +66,7 @@ async def measure(road: Road, client: Client) -> list[Row]:
         ]
 
 
-class _Ways:
+class Ways:
     """The two ways from the tagged topic to the router's three collections."""
 
     def __init__(self, road: Road, client: Client, producer: Producer) -> None:
@@ -73,7 +75,7 @@ class _Ways:
         self._producer = producer
         self._written: dict[str, Rows] = {}
 
-    async def routed(self) -> float:
+    async def routed(self, observe: Observe | None = None) -> float:
         """Records a second by the router's handler under the consume contract."""
         database, watch = self._fresh(), Stopwatch(RECORDS)
         handler = RoutingHandler(
@@ -92,7 +94,7 @@ class _Ways:
             watch.count(len(events))
 
         self._road.tagged.group = f"bench-{uuid.uuid4().hex}"
-        async with self._road.tagged.subscribed(handle, max_records=_MAX_RECORDS):
+        async with self._road.tagged.subscribed(handle, max_records=_MAX_RECORDS, observe=observe):
             rate = await watch.rate
         if not self._written:
             self._written = await _by_feedback(database)
