@@ -77,7 +77,7 @@ async def test_an_item_is_received_with_its_feedback_and_acknowledged(
     (item,) = await at_work.receive(max_items=10, visibility_seconds=60)
     assert set(item) == {
         *("item_id", "lease_token", "lease_until", "receive_count"),
-        *("role", "areas", "because", "feedback"),
+        *("role", "areas", "because", "traceparent", "feedback"),
     }
     assert (item["role"], item["areas"], item["receive_count"]) == ("lead", ["housing"], 1)
     assert item["feedback"]["id"] == said.id
