@@ -5,9 +5,10 @@ from datetime import datetime, timedelta
 
 from pymongo import UpdateOne
 
+from services.deadletters import statements
 from services.deadletters.documents import letter_document, read_row
 from services.deadletters.filter import Filter, query
-from services.deadletters.letter import CLAIMABLE, DeadLetter, Discard, State
+from services.deadletters.letter import DeadLetter, Discard, State
 from services.deadletters.store import Pile, Tally
 from services.runtime.errors import Unavailable
 from services.runtime.mongo import (
@@ -21,7 +22,6 @@ from services.runtime.mongo import (
 COLLECTION = "dead_letters"
 MARKS = "dead_letter_marks"
 
-_OPEN = str(State.REDRIVING)
 _IN_ORDER = [("topic", 1), ("dead_partition", 1), ("dead_offset", 1)]
 _ENDED_INDEX = "ended"
 
@@ -72,7 +72,7 @@ class MongoDeadLetterStore:
             self._letters, [letter_document(each) for each in first.values()]
         )
         deaths = [
-            _death(each)
+            UpdateOne(*statements.death(each))
             for each in letters
             if each.redrives and (each.id in known or each is not first[each.id])
         ]
@@ -142,35 +142,23 @@ class MongoDeadLetterStore:
 
     async def claim(self, redrive: str, only: Filter, most: int, now: datetime) -> list[DeadLetter]:
         """Reads candidates, stamps those that are still claimable, and reads back what it got."""
-        wanted = [query(only), {"claims.redrive": {"$ne": redrive}, "unsendable": None}]
-        count = {"$add": ["$redrives", 1]}
-        claim = {"redrive": {"$literal": redrive}, "count": count, "at": now, "failed": None}
-        stamp = [
-            {
-                "$set": {
-                    "state": _OPEN,
-                    "redrives": count,
-                    "claims": {"$concatArrays": ["$claims", [claim]]},
-                    "ended_at": None,
-                    "discard": None,
-                }
-            }
-        ]
+        wanted = [query(only), statements.claimable(redrive)]
         with database_errors():
             cursor = self._letters.find({"$and": wanted}, {"_id": 1}, sort=_sorted(), limit=most)
             ids = [row["_id"] for row in await cursor.to_list(None)]
             if not ids:
                 return []
-            claimable = {"state": {"$in": [str(state) for state in CLAIMABLE]}}
-            among = {"$and": [{"_id": {"$in": ids}}, claimable, *wanted]}
-            await self._letters.update_many(among, stamp)
-            rows = await self._letters.find(_claimed(redrive) | {"_id": {"$in": ids}}).to_list(None)
+            among = {"$and": [{"_id": {"$in": ids}}, *wanted]}
+            await self._letters.update_many(among, statements.claim(redrive, now))
+            rows = await self._letters.find(
+                statements.claimed(redrive) | {"_id": {"$in": ids}}
+            ).to_list(None)
         return _ordered(rows)
 
     async def claimed(self, redrive: str) -> list[DeadLetter]:
         """Those of one chunk, usually none."""
         with database_errors():
-            return _ordered(await self._letters.find(_claimed(redrive)).to_list(None))
+            return _ordered(await self._letters.find(statements.claimed(redrive)).to_list(None))
 
     async def mark_redriven(self, letters: Sequence[DeadLetter], now: datetime) -> None:
         """Conditional on the very claim."""
@@ -181,7 +169,7 @@ class MongoDeadLetterStore:
         failed = {"state": str(State.WAITING), "unsendable": why, "claims.$[last].failed": why}
         with database_errors():
             await self._letters.update_one(
-                _as_claimed(letter),
+                statements.as_claimed(letter),
                 {"$set": failed},
                 array_filters=[{"last.count": letter.redrives}],
             )
@@ -193,7 +181,7 @@ class MongoDeadLetterStore:
 
     async def _settle(self, letters: Sequence[DeadLetter], change: Document) -> None:
         if letters:
-            await self._bulk([UpdateOne(_as_claimed(each), change) for each in letters])
+            await self._bulk([UpdateOne(statements.as_claimed(each), change) for each in letters])
 
     async def _bulk(self, writes: Sequence[UpdateOne], *, ordered: bool = False) -> int:
         try:
@@ -209,7 +197,7 @@ class MongoDeadLetterStore:
         failed = {"claims": {"$elemMatch": {"redrive": redrive, "failed": {"$ne": None}}}}
         with database_errors():
             taken = await self._letters.count_documents(claim)
-            still_open = await self._letters.count_documents(_claimed(redrive))
+            still_open = await self._letters.count_documents(statements.claimed(redrive))
             return Tally(
                 redriven=taken - still_open,
                 failed=await self._letters.count_documents(failed),
@@ -228,29 +216,6 @@ class MongoDeadLetterStore:
                 wanted["$and"].append({"_id": {"$in": ids}})
             done = await self._letters.update_many(wanted, {"$set": change})
         return int(done.modified_count)
-
-
-def _death(letter: DeadLetter) -> UpdateOne:
-    """`letter.died_again` as a condition, and what a new death changes."""
-    ours = {
-        "redrives": letter.redrives,
-        "state": {"$in": [str(State.REDRIVING), str(State.REDRIVEN)]},
-    }
-    row = letter_document(letter)
-    kept = ("_id", "first_at", "claims")
-    changes = {name: value for name, value in row.items() if name not in kept}
-    known = {"_id": letter.id, "$or": [{"redrives": {"$lt": letter.redrives}}, ours]}
-    return UpdateOne(known, {"$set": changes})
-
-
-def _claimed(redrive: str) -> Document:
-    """Letters whose open claim is this redrive's: of an open letter it is the last."""
-    last = {"$eq": [{"$last": "$claims.redrive"}, {"$literal": redrive}]}
-    return {"state": _OPEN, "claims.redrive": redrive, "$expr": last}
-
-
-def _as_claimed(letter: DeadLetter) -> Document:
-    return {"_id": letter.id, "state": _OPEN, "redrives": letter.redrives}
 
 
 def _sorted() -> list[tuple[str, int]]:

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Any
 
-from services.deadletters.filter import Filter, filter_document, read_filter
+from services.deadletters.filter import filter_document, likeness, read_filter
 from services.deadletters.letter import Claim, DeadLetter, Discard, State
 from services.deadletters.redrive import JobState, Redrive
 
@@ -31,11 +31,6 @@ def read_row(row: Mapping[str, Any]) -> DeadLetter:
     return DeadLetter(**fields)
 
 
-def filter_key(only: Filter) -> str:
-    """The same for two filters exactly when they are the same."""
-    return repr(filter_document(only))
-
-
 def redrive_document(redrive: Redrive) -> Document:
     """A redrive by its names; its name is `_id`. Beside them a row has what only its holder needs:
     `holder`, `marks`, and `key`, by which an unfinished one with the same filter is found.
@@ -44,7 +39,7 @@ def redrive_document(redrive: Redrive) -> Document:
     document["_id"] = document.pop("name")
     document["state"] = str(redrive.state)
     document["only"] = filter_document(redrive.only)
-    return document | {"key": filter_key(redrive.only), "holder": None, "marks": []}
+    return document | {"key": likeness(redrive.only), "holder": None, "marks": []}
 
 
 def read_redrive(row: Mapping[str, Any]) -> Redrive:

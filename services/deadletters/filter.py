@@ -36,6 +36,15 @@ class Filter:
         return self != Filter(states=self.states, sendable=self.sendable)
 
 
+def likeness(only: Filter) -> str:
+    """The same for two filters that were given in the same words. Ages are given in words and kept
+    as moments, so that of them it tells alone whether there are any.
+    """
+    words = filter_document(only)
+    aged = {name: words[name] is not None for name in ("died_before", "died_since")}
+    return repr(words | aged)
+
+
 def query(only: Filter) -> dict[str, Any]:
     """The filter on `dead_letters`. What a person gave is only ever a value."""
     wanted: dict[str, Any] = {"state": {"$in": [str(state) for state in only.states]}}

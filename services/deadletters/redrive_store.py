@@ -5,8 +5,8 @@ from typing import Any
 
 from pymongo import ReturnDocument
 
-from services.deadletters.documents import filter_key, read_redrive, redrive_document
-from services.deadletters.filter import Filter
+from services.deadletters.documents import read_redrive, redrive_document
+from services.deadletters.filter import Filter, likeness
 from services.deadletters.redrive import JobState, Marks, Redrive
 from services.deadletters.store import Tally
 from services.runtime.mongo import Database, Document, DuplicateKeyError, database_errors
@@ -50,8 +50,8 @@ class MongoRedriveStore:
             return [read_redrive(row) for row in await cursor.to_list(None)]
 
     async def unfinished(self, only: Filter) -> Redrive | None:
-        """Compares filters by their key."""
-        wanted = {"state": _RUNNING, "key": filter_key(only)}
+        """Compares filters by their likeness."""
+        wanted = {"state": _RUNNING, "key": likeness(only)}
         with database_errors():
             row = await self._redrives.find_one(wanted, sort=[("created_at", 1)])
         return read_redrive(row) if row else None

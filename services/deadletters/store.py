@@ -111,7 +111,7 @@ class RedriveStore(Protocol):
         """The last ordered first."""
 
     async def unfinished(self, only: Filter) -> Redrive | None:
-        """The oldest with this very filter that was begun and is not ended."""
+        """The oldest whose filter is like this one, and that is not ended."""
 
     async def hold(self, name: str, holder: str, seconds: float) -> Redrive | None:
         """Takes the lease where nobody has it; `None` when somebody has, or it is ended."""

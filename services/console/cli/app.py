@@ -45,6 +45,8 @@ COMMANDS = (
             "show": "show_letter",
             "redrive": "redrive_letters",
             "discard": "discard_letters",
+            "redrives": "list_redrives",
+            "cancel": "cancel_redrive",
         },
     ),
     Command("verify", "Names what is unaccounted for, doubled or stuck.", "verify", "verify"),

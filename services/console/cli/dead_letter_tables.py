@@ -1,0 +1,190 @@
+"""How dead letters, dead items and redrives look in a terminal."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from datetime import datetime
+
+from rich.console import Group, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from services.console.cli.tables import moment, table
+from services.console.operations.dead_items import ItemPage, ItemPreview
+from services.console.operations.dead_letters import LetterDetail, Page, Preview
+from services.deadletters.letter import DeadLetter
+from services.deadletters.redrive import JobState, Redrive
+from services.queues.dead_item import DeadItem
+
+
+def letters_page(page: Page) -> RenderableType:
+    """A line for each letter, and how many more there are."""
+    if not page.letters:
+        return Text("No dead letters.")
+    return Group(_letters(page.letters), _more(page.total, len(page.letters), page.letters[-1].id))
+
+
+def items_page(page: ItemPage) -> RenderableType:
+    """A line for each item, and how many more there are."""
+    if not page.items:
+        return Text("No dead items.")
+    return Group(_items(page.items), _more(page.total, len(page.items), page.items[-1].id))
+
+
+def preview_of_letters(found: Preview) -> RenderableType:
+    """How many of what, and some of them."""
+    piles = table(
+        ("Letters", "Topic", "Group", "Error", "Reason of one"),
+        ((each.letters, each.topic, each.group, each.error, each.reason) for each in found.piles),
+    )
+    return Group(_headline(found.total, "dead letters"), piles, _letters(found.examples))
+
+
+def preview_of_items(found: ItemPreview) -> RenderableType:
+    """How many of which department, and some of them."""
+    rows = sorted(found.departments.items(), key=lambda each: -each[1])
+    departments = table(("Items", "Department"), ((count, name) for name, count in rows))
+    return Group(_headline(found.total, "dead items"), departments, _items(found.examples))
+
+
+def detail(found: LetterDetail) -> RenderableType:
+    """Everything of one letter, a line each; the value last, as it is."""
+    parts: list[RenderableType] = [_pairs(_story(found.letter))]
+    record = found.record
+    if record is None:
+        parts.append(Text("Its record is gone: retention has taken it, and it cannot be redriven."))
+        return Group(*parts)
+    parts.append(_pairs([("key", record.key), *record.headers]))
+    if record.value is None:
+        parts.append(Text(f"{found.letter.size:,} bytes; --text shows them to a key that may."))
+    else:
+        parts.append(Text(record.value))
+    return Group(*parts)
+
+
+def item_detail(item: DeadItem) -> RenderableType:
+    """Everything of one item, a line each."""
+    pairs: list[tuple[str, object]] = [
+        ("item", item.id),
+        ("department", item.department),
+        ("state", item.state),
+        ("died", item.died_at),
+        ("reason", item.reason),
+        ("received", item.receive_count),
+        ("queued", item.created_at),
+        ("role", item.role),
+        ("areas", ", ".join(item.areas)),
+        ("rule", item.rule),
+        ("redrives", item.redrives),
+    ]
+    if item.discarded:
+        pairs.append(("discarded", _by(item.discarded.by, item.discarded.at)))
+        pairs.append(("because", item.discarded.reason))
+    return _pairs(pairs)
+
+
+def redrives_table(rows: Iterable[Redrive], now: datetime) -> Table:
+    """A line for each redrive."""
+    return table(
+        ("Redrive", "Ordered", "By", "State", "Redriven", "Of", "Not sent", "Reason"),
+        (
+            (
+                each.name,
+                each.created_at,
+                each.by,
+                _state(each, now),
+                each.redriven,
+                each.expected,
+                each.failed,
+                each.reason,
+            )
+            for each in rows
+        ),
+    )
+
+
+def _state(redrive: Redrive, now: datetime) -> str:
+    if redrive.state is not JobState.RUNNING:
+        return str(redrive.state)
+    runs = redrive.held_until is not None and redrive.held_until > now
+    if redrive.cancel_by:
+        return f"being cancelled by {redrive.cancel_by}"
+    return "running" if runs else "interrupted"
+
+
+def _letters(letters: Sequence[DeadLetter]) -> Table:
+    return table(
+        ("Letter", "Died", "From", "Group", "Error", "Reason", "State"),
+        (
+            (
+                each.id,
+                each.last_at,
+                f"{each.topic} {each.partition}/{each.offset}",
+                each.group,
+                each.error,
+                each.reason,
+                _state_of(each),
+            )
+            for each in letters
+        ),
+    )
+
+
+def _state_of(letter: DeadLetter) -> str:
+    if letter.unsendable:
+        return f"{letter.state}; {letter.unsendable}"
+    return f"{letter.state}, died again" if letter.died_again else str(letter.state)
+
+
+def _items(items: Sequence[DeadItem]) -> Table:
+    return table(
+        ("Item", "Died", "Received", "Reason", "State"),
+        ((each.id, each.died_at, each.receive_count, each.reason, each.state) for each in items),
+    )
+
+
+def _story(letter: DeadLetter) -> Iterator[tuple[str, object]]:
+    yield from (
+        ("letter", letter.id),
+        ("feedback", letter.feedback_id),
+        ("state", _state_of(letter)),
+        ("from", f"{letter.topic} partition {letter.partition} offset {letter.offset}"),
+        (
+            "in",
+            f"{letter.dead_topic} partition {letter.dead_partition} offset {letter.dead_offset}",
+        ),
+        ("group", letter.group),
+        ("error", letter.error),
+        ("reason", letter.reason),
+        ("attempts", letter.attempts),
+        ("first failed", letter.first_at),
+        ("given up", letter.last_at),
+        ("by", f"{letter.service} {letter.version}"),
+        ("bytes", letter.size),
+    )
+    for claim in letter.claims:
+        yield (
+            "redrive",
+            f"{_by(claim.redrive, claim.at)}, number {claim.count}"
+            + (f": {claim.failed}" if claim.failed else ""),
+        )
+    if letter.discard:
+        yield "discarded", _by(letter.discard.by, letter.discard.at)
+        yield "because", letter.discard.reason
+
+
+def _by(who: str, at: datetime) -> str:
+    return f"{who}, {moment(at)}"
+
+
+def _pairs(pairs: Iterable[tuple[str, object]]) -> Table:
+    made = table(("", ""), pairs)
+    made.show_header = False
+    return made
+
+
+def _headline(total: int, what: str) -> Text:
+    return Text(f"{total:,} {what}", style="bold")
+
+
+def _more(total: int, here: int, last: str) -> Text:
+    more = f"{total:,} in all." if total <= here else f"{total:,} in all; --after {last} goes on."
+    return Text(more)
