@@ -11,6 +11,7 @@ from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.errors import IllegalStateError, KafkaError
 
 from services.runtime.errors import Unavailable, describe
+from services.runtime.kafka import BATCH_BYTES
 
 _POLL_MS = 1_000
 _STALLED_SECONDS = 30.0
@@ -18,8 +19,9 @@ _RETRY_SECONDS = 0.1
 _CLOSE_SECONDS = 2.0
 _KNOWN_SECONDS = 30.0  # how long a topic is taken to have the partitions that it had
 
-# a point is one record: enough for most batches, and a larger one still comes when it is first
-_POINT_BYTES = 65_536
+# a point is one record, and comes with its batch: enough for those of our producers, so that one
+# answer brings every partition's; a larger one comes alone
+_POINT_BYTES = BATCH_BYTES + 4_096
 _POINT_WAIT_MS = 10
 
 

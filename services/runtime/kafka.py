@@ -22,7 +22,7 @@ from services.runtime.settings import KafkaSettings, refuse_setting
 
 Headers = Sequence[tuple[str, bytes]]
 
-_BATCH_BYTES = 262_144
+BATCH_BYTES = 262_144
 _MAX_REQUEST_BYTES = 4_194_304
 _DISCARD_SECONDS = 1.0
 
@@ -137,7 +137,7 @@ class Producer:
             **self._options,
             acks="all",
             enable_idempotence=True,
-            max_batch_size=_BATCH_BYTES,
+            max_batch_size=BATCH_BYTES,
             max_request_size=_MAX_REQUEST_BYTES,
         )
         try:
