@@ -1,6 +1,6 @@
-"""Settings of the console: its HTTP API and its command line."""
+"""Settings of the console."""
 
-from pydantic import Field, SecretStr
+from pydantic import Field
 
 from services.runtime.settings import KafkaSettings, MongoSettings, ProcessSettings
 
@@ -11,12 +11,4 @@ class ConsoleSettings(ProcessSettings, KafkaSettings, MongoSettings):
     http_port: int = Field(8003, ge=0, le=65_535, description="port of the API")
     mongo_timeout_seconds: float = Field(
         10.0, gt=0, le=60, description="deadline of one operation, finding a primary included"
-    )
-
-
-class CommandLineSettings(ConsoleSettings):
-    """The command line acts in the name of the operator whose key it is given."""
-
-    operator_key: SecretStr | None = Field(
-        None, description="an operator's key: who acts, in the audit"
     )

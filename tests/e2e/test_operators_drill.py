@@ -184,3 +184,38 @@ async def _starts_held(ours: Drill, **settings: Any) -> None:
 
     await until(held, "the fuse to be found open", 30)
     assert monotonic() - before < 30
+
+
+@pytest.mark.timeout(300)
+async def test_a_thousand_dead_letters_are_redriven_after_a_dry_run(
+    kafka_servers: str, mongo_url: str, tmp_path: Path
+) -> None:
+    failing = failing_model(tmp_path / "failing")
+    async with drill(kafka_servers, mongo_url, tmp_path) as ours:
+        await ours.start_classifier_with(
+            model_path=failing, fuse_dead=UNLIMITED, fuse_window=UNLIMITED, retry_attempts=1
+        )
+        await ours.classifier.ready()
+        await ours.send(PLANTED)
+
+        async def all_died() -> bool:
+            return await ours.dead_letters() == PLANTED
+
+        await until(all_died, f"{PLANTED} dead letters", 120)
+        await ours.start_classifier_with(
+            model_path=None, fuse_dead=None, fuse_window=None, retry_attempts=None
+        )
+        await ours.classifier.ready()
+        redrive = ["dead-letters", "redrive", "--topic", "feedback.received"]
+        redrive += ["--error", "Transient", "--reason", "the model is put back", "--rate", "10000"]
+        shown = json.loads(await ours.do(*redrive, "--dry-run", "--json"))
+        assert shown["total"] == PLANTED
+        assert shown["examples"]
+        assert await ours.dead_letters() == PLANTED, "a dry run changes nothing"
+        told = json.loads(await ours.do(*redrive, "--yes", "--json"))
+        assert (told["redriven"], told["failed"], told["state"]) == (PLANTED, 0, "done")
+        assert await ours.dead_letters() == 0
+        await ours.all_is_well()
+        assert "dead_letters.redrive" in await ours.do("audit", "list")
+        nothing = await ours.do(*redrive, "--yes", code=66)
+        assert not nothing, "what was redriven is not redriven again"

@@ -12,9 +12,9 @@ import typer
 from services.console.access import known_operator, named_operator
 from services.console.cli import exits
 from services.console.cli.screen import Screen
+from services.console.cli.settings import CommandLineSettings
 from services.console.connections import Connections, open_connections
 from services.console.operator import Operator
-from services.console.settings import CommandLineSettings
 from services.runtime.errors import Unavailable
 from services.runtime.metrics import Metrics
 from services.runtime.settings import read_settings

@@ -39,7 +39,7 @@ def verify(
     """Compares receipts, topics, queues and dead letters, and names every item that is
     unaccounted for, doubled or stuck. Exits 1 when there is any.
 
-    With --json: a line for each fault as it is found, then one for the whole.
+    With --json: a line `{"fault": …}` for each as it is found, then `{"verification": …}`.
 
     Example: `frontline verify --since 24h`, `frontline verify --since 7d --json`
     """
@@ -50,7 +50,10 @@ def verify(
         screen = session.screen
 
         def tell(fault: Fault) -> None:
-            screen.out.print(_line(fault), soft_wrap=True)
+            if as_json:
+                screen.show_json({"fault": fault})
+            else:
+                screen.out.print(_line(fault), soft_wrap=True)
 
         with screen.progress("verifying") as report:
             result = await verify_period(
@@ -58,10 +61,10 @@ def verify(
                 begin,
                 until,
                 settled,
-                found=screen.show_json if as_json else tell,
+                found=tell,
                 progress=report,
             )
-        screen.show(result, _whole)
+        screen.show({"verification": result}, lambda _: _whole(result))
         return exits.GOOD if result.sound else exits.FAULTS
 
     run(work, as_json=as_json)
