@@ -10,14 +10,18 @@ from services.accounts.authentication import Authenticator
 from services.accounts.key_store import MongoKeyStore
 from services.console.api import openapi
 from services.console.api.audit import AuditRoutes
+from services.console.api.dead_items import DeadItemRoutes
+from services.console.api.dead_letters import DeadLetterRoutes
 from services.console.api.keys import KeyRoutes
 from services.console.api.operators import OperatorsOnly
 from services.console.api.problems import handle_refusals
+from services.console.api.redrives import RedriveRoutes
 from services.console.api.stages import StageRoutes
 from services.console.api.status import StatusRoutes
 from services.console.api.trace import TraceRoutes
 from services.console.api.verification import VerificationRoutes
 from services.console.connections import Connections, connections
+from services.console.operations.redrive_jobs import RedriveJobs
 from services.console.operations.status import PipelineView
 from services.console.settings import ConsoleSettings
 from services.runtime.process import Process
@@ -29,13 +33,13 @@ from services.stages.reporter import Reporter
 def build_app(settings: ConsoleSettings, process: Process) -> ASGIApp:
     """Every operation of operators, over HTTP, for operators' keys."""
     connected = connections(settings, process.metrics)
-    view = PipelineView(connected)
+    view, jobs = PipelineView(connected), RedriveJobs(connected)
     reporter = Reporter(process, MongoReports(connected.database))
 
     @asynccontextmanager
     async def running(_app: FastAPI) -> AsyncIterator[None]:
         database_guard = process.guarded_database(connected.client, settings)
-        async with database_guard, reporter, connected.browser, connected.producer, view:
+        async with database_guard, reporter, connected.browser, connected.producer, view, jobs:
             yield
 
     app = FastAPI(
@@ -48,7 +52,7 @@ def build_app(settings: ConsoleSettings, process: Process) -> ASGIApp:
         redirect_slashes=False,
         routes=[*process_routes(process.health, process.metrics)],
     )
-    for router in _routers(connected, view):
+    for router in _routers(connected, view, jobs):
         app.router.routes.extend(router.routes)  # flat: a 405 names the methods of all of a path
     openapi.describe(app)
     handle_refusals(app)
@@ -56,10 +60,13 @@ def build_app(settings: ConsoleSettings, process: Process) -> ASGIApp:
     return ProblemBoundary(OperatorsOnly(app, authenticator), process.metrics)
 
 
-def _routers(connected: Connections, view: PipelineView) -> Iterator[APIRouter]:
+def _routers(connected: Connections, view: PipelineView, jobs: RedriveJobs) -> Iterator[APIRouter]:
     yield StatusRoutes(view).router()
     yield TraceRoutes(connected).router()
     yield VerificationRoutes(connected).router()
+    yield DeadLetterRoutes(connected).router()
+    yield RedriveRoutes(connected, jobs).router()
+    yield DeadItemRoutes(connected).router()
     yield StageRoutes(connected).router()
     yield KeyRoutes(connected).router()
     yield AuditRoutes(connected).router()

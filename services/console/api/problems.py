@@ -8,7 +8,7 @@ from pydantic import BaseModel
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.routing import Match
+from starlette.routing import Match, Route
 
 from services.console.errors import Ended, NotAllowed, NotFound, Refusal
 from services.runtime.errors import Unavailable
@@ -76,11 +76,16 @@ async def _answer(_request: Request, error: Exception) -> Response:
 
 async def _wrong_method(request: Request, _error: Exception) -> Response:
     """405 with the methods of every route of this path: by itself it names those of one."""
-    allowed: set[str] = set()
-    for route in request.app.routes:
-        if route.matches(request.scope)[0] is not Match.NONE:
-            allowed |= getattr(route, "methods", None) or set()
-    headers = {"Allow": ", ".join(sorted(allowed))}
+    path = request.scope["path"]
+    routes = [
+        route
+        for route in request.app.routes
+        if isinstance(route, Route) and route.matches(request.scope)[0] is not Match.NONE
+    ]
+    # what an id could match too is not what a path that has a name of its own is for
+    named = [route for route in routes if route.path == path] or routes
+    allowed = sorted({method for route in named for method in route.methods or ()})
+    headers = {"Allow": ", ".join(allowed)}
     return Problem(405, "Method Not Allowed", "Allow says what is.", headers=headers).response()
 
 
