@@ -102,26 +102,30 @@ def _attention(found: PipelineStatus) -> Iterator[RenderableType]:
 
 
 def _stages(found: PipelineStatus) -> Table:
-    columns = ("Stage", "Is", "Rate/s", "Arrive/s", "Lag", "Oldest", "Dead", "Retried", "Polled")
+    """One line a stage, narrow enough for a terminal of 80 columns."""
     return table(
-        (*columns, "Version", "Processes"),
+        ("Stage", "Is", "In/s", "Out/s", "Lag", "Oldest", "Dead", "Polled", "Version"),
         (
             (
                 stage.name,
                 _condition(stage),
-                _rate(stage.rate),
                 _rate(stage.arriving),
+                _rate(stage.rate),
                 stage.lag,
                 _age(stage.oldest_seconds),
                 stage.dead,
-                stage.retried,
                 _age(stage.progress_seconds),
-                ", ".join(stage.versions),
-                stage.instances,
+                _versions(stage),
             )
             for stage in found.stages
         ),
     )
+
+
+def _versions(stage: StageStatus) -> str:
+    """The versions that run, and in how many processes where it is not one."""
+    number = "" if stage.instances == 1 else f" in {stage.instances}"
+    return ", ".join(stage.versions) + number
 
 
 def _condition(stage: StageStatus) -> str:

@@ -10,7 +10,7 @@ from rich.text import Text
 
 def table(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> Table:
     """A plain table; numbers stand on the right, and no cell is read as markup."""
-    made = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    made = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0))
     lines = [list(row) for row in rows]
     for at, column in enumerate(columns):
         numeric = bool(lines) and all(isinstance(line[at], int | float) for line in lines)

@@ -1,5 +1,7 @@
 """`trace`."""
 
+from collections.abc import Iterator, Sequence
+from itertools import groupby
 from typing import Annotated
 
 import typer
@@ -9,9 +11,9 @@ from rich.text import Text
 
 from services.console.cli.options import AsJson
 from services.console.cli.session import Session, run
-from services.console.cli.tables import table
-from services.console.journey import Journey, standing, tell
+from services.console.journey import Journey, Step, standing, tell
 from services.console.operations.trace import trace_item
+from services.console.periods import length
 from services.deadletters.showing import show_bytes
 
 
@@ -50,32 +52,39 @@ def _show(journey: Journey) -> RenderableType:
         f"{journey.reference or 'no receipt'}  {journey.id}",
         f"organisation {journey.organisation or 'unknown'}, trace {journey.trace_id or 'unknown'}",
         standing(journey),
+        "",
     ]
-    parts: list[RenderableType] = [Text("\n".join(head)), _steps(journey)]
+    parts: list[RenderableType] = [Text("\n".join(head)), *_lines(tell(journey))]
     if journey.text is not None:
-        parts.append(Text(show_bytes(journey.text.encode())))
+        parts.append(Text("\n" + show_bytes(journey.text.encode())))
     return Group(*parts)
 
 
-def _steps(journey: Journey) -> Table:
-    return table(
-        ("When", "What", "Waited", "Took", "Service", "Version", "Where", "Tries", "More"),
-        (
-            (
-                f"{step.at:%Y-%m-%d %H:%M:%S}.{step.at.microsecond // 1000:03}Z",
-                step.what,
-                _seconds(step.waited),
-                _seconds(step.took),
-                step.service,
-                step.version,
-                step.place,
-                "" if step.attempts is None else step.attempts,
-                step.detail,
-            )
-            for step in tell(journey)
-        ),
-    )
+def _lines(steps: Sequence[Step]) -> Iterator[RenderableType]:
+    """A line for each step, its details below; each day is named where it begins."""
+    for day, some in groupby(steps, lambda step: step.at.date()):
+        yield Text(f"{day:%Y-%m-%d}, UTC", style="dim")
+        lines = Table.grid(padding=(0, 2))
+        for style in ("", "bold"):
+            lines.add_column(no_wrap=True, style=style)
+        lines.add_column(overflow="fold")
+        for step in some:
+            facts = Text(", ".join(_facts(step)))
+            if step.detail:
+                facts.append("\n" if facts else "").append(step.detail, style="dim")
+            time = f"{step.at:%H:%M:%S}.{step.at.microsecond // 1000:03}"
+            lines.add_row(Text(time), Text(step.what), facts)
+        yield lines
 
 
-def _seconds(seconds: float | None) -> str:
-    return "" if seconds is None else f"{seconds:,.3f} s"
+def _facts(step: Step) -> Iterator[str]:
+    if step.waited is not None:
+        yield f"waited {length(step.waited)}"
+    if step.took is not None:
+        yield f"took {length(step.took)}"
+    if step.service:
+        yield f"{step.service} {step.version}".strip()
+    if step.place:
+        yield step.place
+    if step.attempts is not None and step.attempts > 1:
+        yield f"{step.attempts} tries"
