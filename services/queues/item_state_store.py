@@ -5,6 +5,8 @@ from collections.abc import AsyncIterator, Collection
 from datetime import datetime, timedelta
 from typing import Any
 
+from bson.regex import Regex
+
 from services.queues.documents import UNPUBLISHED
 from services.queues.item import feedback_id_of
 from services.queues.item_state import ItemState
@@ -25,7 +27,7 @@ class MongoItemStates:
 
     async def of(self, feedback_ids: Collection[str]) -> dict[str, list[ItemState]]:
         """The items of each feedback, whatever comes after its id in theirs; by ranges of `_id`."""
-        ranges = [re.compile(f"^{re.escape(each)}:") for each in feedback_ids]
+        ranges = [_beginning(f"{each}:") for each in feedback_ids]
         found: dict[str, list[ItemState]] = {}
         with database_errors():
             async for row in self._items.find({"_id": {"$in": ranges}}, _FIELDS):
@@ -78,6 +80,11 @@ class MongoItemStates:
             cursor = self._items.find(only, fields, hint=index, batch_size=_CHUNK)
             while rows := await cursor.to_list(_CHUNK):
                 yield rows
+
+
+def _beginning(prefix: str) -> Regex[str]:
+    """Without flags and needless escapes it is a range of the index; Python's own would not be."""
+    return Regex("^" + re.escape(prefix).replace(r"\-", "-"))
 
 
 def _ago(grace: timedelta) -> dict[str, Any]:

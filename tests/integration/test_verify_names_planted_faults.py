@@ -73,9 +73,10 @@ def stop(pipeline: Pipeline) -> None:
 
 def read(out: str) -> tuple[dict[str, list[dict[str, Any]]], dict[str, Any]]:
     """What `verify --json` said: faults by their kind, and the whole."""
-    *faults, whole = [json.loads(line) for line in out.splitlines()]
+    *faults, last = [json.loads(line) for line in out.splitlines()]
+    whole = last["verification"]
     by_kind: dict[str, list[dict[str, Any]]] = {}
-    for fault in faults:
+    for fault in (each["fault"] for each in faults):
         by_kind.setdefault(fault["kind"], []).append(fault)
     assert {kind: len(found) for kind, found in by_kind.items()} == whole["faults"]
     return by_kind, whole

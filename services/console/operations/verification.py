@@ -2,18 +2,24 @@
 
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from time import perf_counter
 
 from services.console.connections import Connections
-from services.console.verification.evidence import Evidence, read_evidence
+from services.console.verification.evidence import (
+    Evidence,
+    Kind,
+    Row,
+    read_evidence,
+    unpack_id,
+)
 from services.console.verification.fault import Fault, FaultKind
-from services.console.verification.gathering import Gathering
-from services.console.verification.judging import Outcome, judge
+from services.console.verification.gathering import Gathered, Gathering
+from services.console.verification.judging import Judgement, Outcome, judge
 from services.console.verification.ledger import Group, Ledger
 from services.console.verification.open_ends import open_ends
-from services.console.verification.period import settled_period
+from services.console.verification.period import Period, settled_period
 from services.deadletters.letter import State
 from services.queues.item_state_store import MongoItemStates
 from services.receipts.receipt_store import MongoReceiptStore
@@ -51,19 +57,45 @@ class Verification:
         return not self.faults
 
 
-@dataclass(slots=True)
-class _Sums:
-    outcomes: Counter[Outcome] = field(default_factory=Counter)
-    letters: Counter[State] = field(default_factory=Counter)
-    items: Counter[str] = field(default_factory=Counter)
-    faults: Counter[FaultKind] = field(default_factory=Counter)
-    republished: int = 0
+class _Tally:
+    """Counts what was found, and tells of each fault."""
 
-    def add(self, evidence: Evidence) -> None:
-        self.republished += evidence.republished
-        if evidence.in_period:
-            self.letters.update(each.state for each in evidence.letters)
-            self.items.update(each.state for each in evidence.items)
+    def __init__(self, found: Callable[[Fault], None]) -> None:
+        self._found = found
+        self._outcomes: Counter[Outcome] = Counter()
+        self._letters: Counter[State] = Counter()
+        self._items: Counter[str] = Counter()
+        self._faults: Counter[FaultKind] = Counter()
+        self._republished = 0
+
+    def tell(self, fault: Fault) -> None:
+        self._faults[fault.kind] += 1
+        self._found(fault)
+
+    def add(self, evidence: Evidence, judgement: Judgement) -> None:
+        self._republished += evidence.republished
+        if judgement.outcome is not None:
+            self._outcomes[judgement.outcome] += 1
+            self._letters.update(each.state for each in evidence.letters)
+            self._items.update(each.state for each in evidence.items)
+        for fault in judgement.faults:
+            self.tell(fault)
+
+    def result(self, period: Period, gathered: Gathered, took: float) -> Verification:
+        return Verification(
+            since=period.start,
+            until=period.end,
+            settle=period.settle,
+            receipts=gathered.receipts,
+            outcomes=dict(self._outcomes),
+            dead_letters=dict(self._letters),
+            queue_items=dict(self._items),
+            records=gathered.records,
+            republished=self._republished,
+            foreign=gathered.foreign,
+            faults=dict(self._faults),
+            took=timedelta(seconds=round(took, 3)),
+        )
 
 
 class _Steps:
@@ -103,59 +135,32 @@ async def verify(
     """
     started = perf_counter()
     period = settled_period(since, until, settle, connections.clock())
-    sums, steps = _Sums(), _Steps(progress)
-
-    def tell(fault: Fault) -> None:
-        sums.faults[fault.kind] += 1
-        found(fault)
-
+    tally, steps = _Tally(found), _Steps(progress)
     async with Ledger() as ledger:
         gathering = Gathering(connections, period, ledger, steps.advance)
         await gathering.refuse_cut_topics()
         async for fault in open_ends(connections, period):
-            tell(fault)
+            tally.tell(fault)
         steps.expected = await gathering.expected()
         horizon = await gathering.gather()
         async for chunk in ledger.groups(_JUDGED_AT_ONCE):
             for evidence in await _complete(connections, chunk):
-                sums.add(evidence)
-                judgement = judge(evidence, horizon)
-                if judgement.outcome is not None:
-                    sums.outcomes[judgement.outcome] += 1
-                for fault in judgement.faults:
-                    tell(fault)
+                tally.add(evidence, judge(evidence, horizon))
             steps.advance(len(chunk))
-    return Verification(
-        since=period.start,
-        until=period.end,
-        settle=settle,
-        receipts=gathering.found.receipts,
-        outcomes=dict(sums.outcomes),
-        dead_letters=dict(sums.letters),
-        queue_items=dict(sums.items),
-        records=gathering.found.records,
-        republished=sums.republished,
-        foreign=gathering.found.foreign,
-        faults=dict(sums.faults),
-        took=timedelta(seconds=round(perf_counter() - started, 3)),
-    )
+    return tally.result(period, gathering.found, perf_counter() - started)
 
 
 async def _complete(connections: Connections, chunk: Sequence[Group]) -> list[Evidence]:
     """Adds what is looked up: queue items, and receipts that are not from the period."""
-    known = [read_evidence(packed, rows) for packed, rows in chunk]
-    items = await MongoItemStates(connections.database).of([each.feedback_id for each in known])
-    others = [each.feedback_id for each in known if not each.in_period]
+    ids = [unpack_id(packed) for packed, _ in chunk]
+    others = [name for name, (_, rows) in zip(ids, chunk, strict=True) if not _has_receipt(rows)]
+    items = await MongoItemStates(connections.database).of(ids)
     receipts = await MongoReceiptStore(connections.database).find(others) if others else {}
-    complete = []
-    for each in known:
-        receipt = receipts.get(each.feedback_id)
-        complete.append(
-            replace(
-                each,
-                items=tuple(items.get(each.feedback_id, ())),
-                reference=receipt.reference if receipt else each.reference,
-                accepted_at=receipt.accepted_at if receipt else each.accepted_at,
-            )
-        )
-    return complete
+    return [
+        read_evidence(packed, rows, items.get(name, ()), receipts.get(name))
+        for name, (packed, rows) in zip(ids, chunk, strict=True)
+    ]
+
+
+def _has_receipt(rows: Sequence[Row]) -> bool:
+    return any(row[1] == Kind.RECEIPT for row in rows)

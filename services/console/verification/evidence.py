@@ -1,18 +1,17 @@
 """What was seen of one feedback, and the flat rows in which the ledger keeps it."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import IntEnum
 
 from services.deadletters.letter import DeadLetter, State
 from services.queues.item_state import ItemState
-from services.receipts.receipt import Accepted
+from services.receipts.receipt import Accepted, Receipt
 from services.routing.decision import Decided
 from services.runtime.redrive import Redriven
 
 _ID_BYTES = 16
-_HYPHENS = (8, 12, 16, 20)
 
 
 class Kind(IntEnum):
@@ -27,6 +26,8 @@ class Kind(IntEnum):
     LETTER = 6
     QUEUED = 7
 
+
+_KINDS = tuple(Kind)
 
 # feedback id as bytes, kind, time in milliseconds, two numbers and words as the kind needs them
 Row = tuple[bytes, int, int, int, int, str | None]
@@ -97,8 +98,7 @@ def pack_id(feedback_id: str) -> bytes | None:
 def unpack_id(packed: bytes) -> str:
     """The id as it is written."""
     text = packed.hex()
-    start, middle, end = 0, _HYPHENS, len(text)
-    return "-".join(text[a:b] for a, b in zip((start, *middle), (*middle, end), strict=True))
+    return f"{text[:8]}-{text[8:12]}-{text[12:16]}-{text[16:20]}-{text[20:]}"
 
 
 def receipt_row(accepted: Accepted) -> Row | None:
@@ -141,28 +141,39 @@ def queued_row(feedback_id: str) -> Row | None:
     return (packed, Kind.QUEUED, 0, 0, 0, None) if packed else None
 
 
-def read_evidence(packed: bytes, rows: Sequence[Row]) -> Evidence:
-    """What the rows of one feedback say together."""
-    found = Evidence(unpack_id(packed))
+def read_evidence(
+    packed: bytes,
+    rows: Sequence[Row],
+    items: Sequence[ItemState] = (),
+    receipt: Receipt | None = None,
+) -> Evidence:
+    """What the rows of one feedback say together, with what was looked up: its queue items, and a
+    receipt from another period.
+    """
     records, letters = [], []
     departments: frozenset[str] | None = None
-    for _, number, at, first, second, words in rows:
-        kind = Kind(number)
-        if kind is Kind.RECEIPT:
-            found = replace(
-                found,
-                reference=words,
-                accepted_at=_time(at),
-                published=bool(first),
-                in_period=True,
-            )
-        elif kind is Kind.DECISION:
-            departments = (departments or frozenset()) | frozenset((words or "").split())
-        elif kind is Kind.LETTER:
-            letters.append(_letter(at, first, words or ""))
-        elif kind is not Kind.QUEUED:
-            records.append(_seen(kind, at, first, second, words))
-    return replace(found, records=tuple(records), departments=departments, letters=tuple(letters))
+    own: Row | None = None
+    for row in rows:
+        kind = row[1]
+        if kind == Kind.RECEIPT:
+            own = row
+        elif kind == Kind.DECISION:
+            departments = (departments or frozenset()) | frozenset((row[5] or "").split())
+        elif kind == Kind.LETTER:
+            letters.append(_letter(row))
+        elif kind != Kind.QUEUED:
+            records.append(_seen(row))
+    return Evidence(
+        unpack_id(packed),
+        reference=own[5] if own else receipt.reference if receipt else None,
+        accepted_at=_time(own[2]) if own else receipt.accepted_at if receipt else None,
+        published=bool(own and own[3]),
+        in_period=own is not None,
+        records=tuple(records),
+        departments=departments,
+        letters=tuple(letters),
+        items=tuple(items),
+    )
 
 
 def _row(
@@ -172,16 +183,17 @@ def _row(
     return (packed, kind, int(at.timestamp() * 1000), first, second, words) if packed else None
 
 
-def _seen(kind: Kind, at: int, partition: int, offset: int, words: str | None) -> Seen:
+def _seen(row: Row) -> Seen:
+    _, kind, at, partition, offset, words = row
     if words is None:
-        return Seen(kind, partition, offset, _time(at))
+        return Seen(_KINDS[kind], partition, offset, _time(at))
     count, _, letter_id = words.partition(" ")
-    return Seen(kind, partition, offset, _time(at), letter_id, int(count))
+    return Seen(_KINDS[kind], partition, offset, _time(at), letter_id, int(count))
 
 
-def _letter(at: int, redrives: int, words: str) -> Letter:
-    identity, stage, state, redrive = words.split("\t")
-    return Letter(identity, stage, State(state), redrives, _time(at), redrive)
+def _letter(row: Row) -> Letter:
+    identity, stage, state, redrive = (row[5] or "").split("\t")
+    return Letter(identity, stage, State(state), row[3], _time(row[2]), redrive)
 
 
 def _time(milliseconds: int) -> datetime:

@@ -60,13 +60,13 @@ def stand(evidence: Evidence, stage: Stage, horizon: Horizon) -> Standing:
 
 def oldest_unread(evidence: Evidence, stage: Stage, horizon: Horizon) -> Seen | None:
     """The oldest of its records that the stage had not read."""
-    passed = horizon.places[stage.name].passed
+    passed, kind = horizon.places[stage.name].passed, READS[stage.name]
     unread = [
         each
-        for each in evidence.on(READS[stage.name])
-        if each.offset >= passed.get(each.partition, 0)
+        for each in evidence.records
+        if each.kind is kind and each.offset >= passed.get(each.partition, 0)
     ]
-    return min(unread, key=lambda each: each.at, default=None)
+    return min(unread, key=lambda each: each.at) if unread else None
 
 
 def took_effect(evidence: Evidence, stage: Stage) -> bool:
