@@ -18,6 +18,8 @@ OLD_SECONDS = 60.0
 VERY_OLD_SECONDS = 600.0
 STUCK_SECONDS = 60.0
 UNWORKED_SECONDS = 86_400.0
+FULL_SHARE = 0.85
+VERY_FULL_SHARE = 0.95
 
 # a process that went silent beside others that work: a deployment, or a machine that was lost
 _RECENT = timedelta(minutes=10)
@@ -30,6 +32,7 @@ def attention(status: PipelineStatus) -> tuple[Notice, ...]:
     """
     notices = [
         *_dependencies(status),
+        *_disk(status),
         *_outbox(status),
         *_services(status),
         *_processes(status),
@@ -55,6 +58,19 @@ def _dependencies(status: PipelineStatus) -> Iterator[Notice]:
             f"does not answer ({status.kafka.problem}): accepted feedback waits in the outbox",
             "Bring it back; nothing is lost, and stages go on where they were.",
         )
+
+
+def _disk(status: PipelineStatus) -> Iterator[Notice]:
+    disk = status.disk
+    if disk is None or disk.share < FULL_SHARE:
+        return
+    left = (disk.total - disk.used) / 1024**3
+    yield Notice(
+        Urgency.NOW if disk.share >= VERY_FULL_SHARE else Urgency.SOON,
+        "disk",
+        f"the disk of MongoDB's data is {disk.share:.0%} full, {left:.1f} GiB are left",
+        "Make room before it is full: the runbook of a full disk says where.",
+    )
 
 
 def _outbox(status: PipelineStatus) -> Iterator[Notice]:

@@ -140,6 +140,19 @@ class Dependency:
 
 
 @dataclass(frozen=True, slots=True)
+class DiskStatus:
+    """The disk of MongoDB's data, in bytes; on one machine it is often Kafka's as well."""
+
+    used: int
+    total: int
+
+    @property
+    def share(self) -> float:
+        """How full it is, from 0 to 1."""
+        return self.used / self.total if self.total else 0.0
+
+
+@dataclass(frozen=True, slots=True)
 class PipelineStatus:
     """The pipeline at one moment; `None` and empty where Kafka or MongoDB could not be asked."""
 
@@ -153,6 +166,7 @@ class PipelineStatus:
     counted_at: datetime | None
     outbox: OutboxStatus | None
     dead_letters: tuple[DeadLettersStatus, ...] | None
+    disk: DiskStatus | None = None
 
 
 def process_status(report: Report, now: datetime) -> ProcessStatus:

@@ -58,6 +58,7 @@ __all__ = [
     "check_safety",
     "connect",
     "database_errors",
+    "disk_use",
     "durable",
     "insert_absent",
     "insert_unordered",
@@ -97,6 +98,13 @@ def durable(client: Client, name: str) -> Database:
         read_concern=ReadConcern("majority"),
     )
     return database
+
+
+async def disk_use(database: Database) -> tuple[int, int]:
+    """Bytes in use and in all on the disk where MongoDB keeps its data; of its primary."""
+    with database_errors():
+        stats = await database.command("dbStats")
+    return int(stats["fsUsedSize"]), int(stats["fsTotalSize"])
 
 
 async def check_safety(client: Client, mode: Mode) -> None:

@@ -12,6 +12,7 @@ from services.console.pipeline import (
     DeadLettersStatus,
     DepartmentStatus,
     Dependency,
+    DiskStatus,
     Notice,
     OutboxStatus,
     PipelineStatus,
@@ -65,6 +66,13 @@ def only(status: PipelineStatus) -> Notice:
     [notice] = attention(status)
     assert notice.do
     return notice
+
+
+@pytest.mark.parametrize(("used", "urgency"), [(84, None), (86, Urgency.SOON), (96, Urgency.NOW)])
+def test_a_disk_is_named_before_it_is_full(used: int, urgency: Urgency | None) -> None:
+    notices = attention(replace(STATUS, disk=DiskStatus(used * 1024**3, 100 * 1024**3)))
+    assert [each.urgency for each in notices] == ([urgency] if urgency else [])
+    assert all(f"{100 - used}.0 GiB are left" in each.what for each in notices)
 
 
 def test_a_pipeline_that_flows_needs_nobody() -> None:

@@ -141,6 +141,8 @@ def _condition(stage: StageStatus) -> str:
 def _stores(found: PipelineStatus) -> Iterator[Text]:
     for each in (found.kafka, found.mongo):
         yield Text(f"{each.name}: {each.problem or 'answers'}")
+    if found.disk is not None:
+        yield Text(f"Disk of MongoDB's data: {found.disk.share:.0%} full")
     outbox = found.outbox
     if outbox is not None:
         number = f"{outbox.receipts:,}{' or more' if outbox.most else ''}"

@@ -15,6 +15,7 @@ from services.console.pipeline import (
     DeadLettersStatus,
     DepartmentStatus,
     Dependency,
+    DiskStatus,
     Flow,
     OutboxStatus,
     PipelineStatus,
@@ -28,6 +29,7 @@ from services.deadletters.letter import DEAD_TOPIC_SUFFIX
 from services.queues.count_store import MongoQueueCounts, QueueCounts
 from services.receipts.receipt_store import MOST_COUNTED, Backlog, MongoReceiptStore
 from services.runtime.errors import Unavailable
+from services.runtime.mongo import disk_use
 from services.stages.control_store import MongoControls
 from services.stages.report_store import MongoReports
 from services.stages.stage import STAGES, Stage
@@ -69,13 +71,14 @@ class PipelineView:
         kafka, mongo = _Asked("Kafka"), _Asked("MongoDB")
         counting = _Asked("MongoDB")  # apart: the first count of deep queues may take long
         database = self._connections.database
-        (reports, controls, backlog, counts, letters), flows = await asyncio.gather(
+        (reports, controls, backlog, counts, letters, disk), flows = await asyncio.gather(
             asyncio.gather(
                 mongo.ask(MongoReports(database).read_all),
                 mongo.ask(MongoControls(database).read_all),
                 mongo.ask(MongoReceiptStore(database).backlog),
                 counting.ask(self._counts.read),
                 self._dead_letters(kafka, mongo),
+                mongo.ask(lambda: disk_use(database)),
             ),
             asyncio.gather(*(kafka.ask(partial(self._flow, stage)) for stage in STAGES)),
         )
@@ -95,6 +98,7 @@ class PipelineView:
             counted_at=counts.counted_at if counts else None,
             outbox=_outbox(backlog, now),
             dead_letters=letters,
+            disk=DiskStatus(*disk) if disk else None,
         )
         return replace(status, attention=attention(status))
 
