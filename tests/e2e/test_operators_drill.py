@@ -66,7 +66,10 @@ class Drill:
         return ended.out
 
     async def status(self) -> dict[str, Any]:
-        return dict(json.loads(await self.do("status", "--json")))
+        """The status, without what is said of the disk of whatever machine this is."""
+        found = dict(json.loads(await self.do("status", "--json")))
+        found["attention"] = [each for each in found["attention"] if each["about"] != "disk"]
+        return found
 
     async def stage(self) -> dict[str, Any]:
         """How the classifier's stage is."""
