@@ -16,7 +16,18 @@ from services.runtime.mongo import connect
 from services.runtime.process import collect_garbage_seldom
 from services.runtime.settings import MongoSettings
 from tests import infra
-from tests.benchmarks import consume, driver, hops, publish, queues, read, route, status, submit
+from tests.benchmarks import (
+    consume,
+    driver,
+    hops,
+    publish,
+    queues,
+    read,
+    route,
+    status,
+    submit,
+    verify,
+)
 from tests.benchmarks.compare import Row, print_rows
 from tests.delivery import Topic
 from tests.pipeline import SERVICES, Pipeline
@@ -47,6 +58,7 @@ class Bench:
             "D1": self._driver,
             "O1": self._status,
             "O2": self._watched,
+            "O3": self._verified,
             "T1": self._consume_hops,
             "T3": self._route_hops,
         }
@@ -80,6 +92,9 @@ class Bench:
 
     async def _read(self) -> list[Row]:
         return await asyncio.to_thread(read.measure)
+
+    async def _verified(self) -> list[Row]:
+        return await verify.measure(self._servers, self._mongo_url)
 
     async def _driver(self) -> list[Row]:
         return [await driver.measure(self._mongo_url, self._client)]
