@@ -21,7 +21,7 @@ REST = 30
 
 _SNAPSHOT = "departments"
 _LEASE_SECONDS = 30.0
-_PATIENCE_SECONDS = 0.5
+_PATIENCE_SECONDS = 0.3
 _LOOK_AGAIN_SECONDS = 0.05
 _TOO_OLD = timedelta(minutes=2)
 _AT_ONCE = 4
