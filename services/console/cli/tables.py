@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 from datetime import datetime
+from typing import Literal
 
 from rich import box
 from rich.table import Table
@@ -9,12 +10,15 @@ from rich.text import Text
 
 
 def table(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> Table:
-    """A plain table; numbers stand on the right, and no cell is read as markup."""
+    """A plain table; numbers stand on the right, no cell is read as markup, and the first column,
+    by which a line is known, is never broken.
+    """
     made = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0))
     lines = [list(row) for row in rows]
     for at, column in enumerate(columns):
         numeric = bool(lines) and all(isinstance(line[at], int | float) for line in lines)
-        made.add_column(column, justify="right" if numeric else "left", overflow="fold")
+        side: Literal["left", "right"] = "right" if numeric else "left"
+        made.add_column(column, justify=side, overflow="fold", no_wrap=at == 0)
     for line in lines:
         made.add_row(*(_cell(value) for value in line))
     return made
