@@ -14,9 +14,10 @@ from services.console.cli import exits
 from services.console.cli.options import AsJson
 from services.console.cli.session import KeyCheck, Session, run
 from services.console.cli.tables import moment, table
+from services.console.notice import Urgency
 from services.console.operations.status import PipelineView
 from services.console.periods import length
-from services.console.pipeline import Condition, PipelineStatus, StageStatus, Urgency
+from services.console.pipeline import Condition, PipelineStatus, StageStatus
 
 _COLOURS = {Urgency.NOW: "bold red", Urgency.SOON: "yellow", Urgency.NOTE: "default"}
 
@@ -157,12 +158,19 @@ def _departments(found: PipelineStatus, everything: bool) -> Iterator[Renderable
     if found.departments is None or found.counted_at is None:
         return
     rows = [
-        (each.slug, each.waiting, each.in_flight, each.dead, _age(each.oldest_seconds))
+        (
+            each.department,
+            each.slug,
+            each.waiting,
+            each.in_flight,
+            each.dead,
+            _age(each.oldest_seconds),
+        )
         for each in found.departments
         if everything or each.waiting or each.in_flight or each.dead
     ]
     if rows:
-        yield table(("Queue of", "Waiting", "In flight", "Dead", "Oldest"), rows)
+        yield table(("Queue", "Department", "Waiting", "Leased", "Dead", "Oldest"), rows)
     old = (found.at - found.counted_at).total_seconds()
     counted = f"Queues counted {length(old)} ago" if old >= 1 else "Queues counted just now"
     yield Text(counted if rows else f"Every queue is empty. {counted}", style="dim")
