@@ -3,14 +3,13 @@
 from collections.abc import Iterator
 from datetime import datetime, timedelta
 
+from services.console.notice import Notice, Urgency
 from services.console.periods import length
 from services.console.pipeline import (
     Condition,
-    Notice,
     PipelineStatus,
     ProcessStatus,
     StageStatus,
-    Urgency,
 )
 from services.runtime.controls import Mark
 

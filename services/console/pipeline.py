@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from itertools import chain
 
+from services.console.notice import Notice
 from services.runtime.controls import Control, Mark
 from services.stages.report import Consumed, Report, State
 from services.stages.stage import Stage
@@ -28,24 +29,6 @@ class Condition(StrEnum):
     STOPPED = "stopped"
     ABSENT = "absent"
     UNKNOWN = "unknown"
-
-
-class Urgency(StrEnum):
-    """`now`: feedback does not flow. `soon`: it will not, or something waits for a person."""
-
-    NOW = "now"
-    SOON = "soon"
-    NOTE = "note"
-
-
-@dataclass(frozen=True, slots=True)
-class Notice:
-    """Something for a person: what it is about, what is the matter, what to do."""
-
-    urgency: Urgency
-    about: str
-    what: str
-    do: str
 
 
 @dataclass(frozen=True, slots=True)

@@ -34,6 +34,7 @@ PURE = {
     "services/deadletters/showing.py",
     "services/console/attention.py",
     "services/console/journey.py",
+    "services/console/notice.py",
     "services/console/pipeline.py",
     "services/console/verification/evidence.py",
     "services/console/verification/fault.py",

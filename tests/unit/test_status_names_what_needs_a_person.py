@@ -7,18 +7,17 @@ from typing import Any
 import pytest
 
 from services.console.attention import attention
+from services.console.notice import Notice, Urgency
 from services.console.pipeline import (
     Condition,
     DeadLettersStatus,
     DepartmentStatus,
     Dependency,
     DiskStatus,
-    Notice,
     OutboxStatus,
     PipelineStatus,
     ProcessStatus,
     StageStatus,
-    Urgency,
 )
 from services.runtime.controls import Mark
 from services.stages.stage import STAGES
