@@ -8,7 +8,6 @@ A function registered here takes its options as arguments annotated for Typer, a
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from importlib import import_module
-from importlib.util import find_spec
 from typing import Any
 
 import typer
@@ -93,8 +92,6 @@ def build_app(wanted: str | None) -> typer.Typer:
     )
     app.callback()(_frontline)
     for command in COMMANDS:
-        if find_spec(_CLI + command.module) is None:
-            continue
         if wanted in (None, command.name):
             _add(app, command)
         else:
