@@ -3,15 +3,16 @@
 import re
 from collections.abc import AsyncIterator, Collection
 from datetime import datetime, timedelta
+from itertools import product
 from typing import Any
 
 from bson.regex import Regex
 
 from services.queues.documents import UNPUBLISHED
-from services.queues.item import feedback_id_of
+from services.queues.item import BUCKETS, feedback_id_of
 from services.queues.item_state import ItemState
 from services.queues.statements import READY_INDEX
-from services.runtime.mongo import Database, Document, database_errors
+from services.runtime.mongo import Database, Document, database_errors, read_span
 
 _CHUNK = 5_000
 _FIELDS = dict.fromkeys(
@@ -39,15 +40,15 @@ class MongoItemStates:
         """The feedback ids of waiting items whose turn came from `start` up to `end`, by chunks."""
         with database_errors():
             departments = await self._items.distinct("department", {"state": "waiting"})
-        for department in departments:
-            async for rows in self._chunks(
-                {
-                    "department": department,
-                    "state": "waiting",
-                    "visible_at": {"$gte": start, "$lt": end},
-                },
-                READY_INDEX,
-                {"_id": 1},
+        for department, bucket in product(departments, range(BUCKETS)):
+            async for rows in read_span(
+                self._items,
+                "visible_at",
+                start,
+                end,
+                fields=(),
+                only={"department": department, "state": "waiting", "bucket": bucket},
+                index=READY_INDEX,
             ):
                 yield [str(row["_id"]).partition(":")[0] for row in rows]
 
