@@ -146,6 +146,11 @@ async def test_a_verification_is_streamed(client: httpx.AsyncClient) -> None:
     lines = [json.loads(line) for line in answer.text.splitlines()]
     assert set(lines[-1]) == {"verification"}
     assert not [line for line in lines if "fault" in line]
+    started = client.stream("GET", "/v1/verification", params={"since": "1h"})
+    async with started as first:
+        second = await client.get("/v1/verification")
+        assert second.status_code in (200, 409)  # whichever was faster
+        assert [line async for line in first.aiter_lines()][-1].startswith('{"verification"')
     for wrong in ({"since": "9000d"}, {"since": "soon"}, {"until": "x"}, {"settle": "-1"}):
         assert_problem(await client.get("/v1/verification", params=wrong), 422)
 

@@ -20,7 +20,7 @@ _MEANINGS = {
     403: "Not an operator's key, or one that may not do this.",
     404: "What was named is not there, or nothing is as the filter says.",
     408: "The body came too slowly.",
-    409: "It has ended, or its name is taken: too late for this.",
+    409: "It has ended, or another of its kind is running: not now.",
     413: "The body is too large.",
     415: "Not application/json, or encoded.",
     422: "The body or a parameter is not valid; the problem says which.",

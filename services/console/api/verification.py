@@ -18,6 +18,7 @@ from services.console.operations.verification import verify
 from services.console.periods import read_duration, read_time
 from services.console.verification.fault import Fault
 from services.runtime.errors import Unavailable
+from services.runtime.web import Problem
 
 _PROGRESS_SECONDS = 1.0
 _MOST_PENDING = 20_000
@@ -32,6 +33,7 @@ class VerificationRoutes:
 
     def __init__(self, connections: Connections) -> None:
         self._connections = connections
+        self._running: _Running | None = None
 
     def router(self) -> APIRouter:
         """The routes."""
@@ -46,7 +48,7 @@ class VerificationRoutes:
                     " `problem` when it could not be finished.",
                     "content": {"application/x-ndjson": {"schema": {"type": "string"}}},
                 },
-                **problems(422),
+                **problems(409, 422),
             },
             response_class=StreamingResponse,
         )
@@ -64,7 +66,11 @@ class VerificationRoutes:
             settled = read_duration(settle)
         except ValueError as error:
             raise WrongInput(str(error)) from None
-        running = _Running(self._connections, start, end, settled)
+        if self._running is not None and not self._running.ended:
+            raise Problem(
+                409, "Busy", "Another verification is running: it reads much. Wait until it ends."
+            )
+        self._running = running = _Running(self._connections, start, end, settled)
         first = await running.first()  # a period that is refused is refused with its status
         return StreamingResponse(running.lines(first), media_type="application/x-ndjson")
 
@@ -81,7 +87,14 @@ class _Running:
     ) -> None:
         self._lines: asyncio.Queue[dict[str, Any] | None] = asyncio.Queue()
         self._told = 0.0
-        self._task = asyncio.create_task(self._run(connections, since, until, settle))
+        self._task: asyncio.Task[None] = asyncio.create_task(
+            self._run(connections, since, until, settle)
+        )
+
+    @property
+    def ended(self) -> bool:
+        """Whether it has stopped reading."""
+        return self._task.done()
 
     async def _run(
         self,
