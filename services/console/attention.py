@@ -35,7 +35,7 @@ def attention(status: PipelineStatus) -> tuple[Notice, ...]:
         *_outbox(status),
         *_services(status),
         *_processes(status),
-        *(notice for stage in status.stages for notice in _stage(stage, status.at)),
+        *(notice for stage in status.stages for notice in _stage(stage, status)),
         *_dead_letters(status),
         *_departments(status),
     ]
@@ -139,7 +139,8 @@ def _straggler(process: ProcessStatus, now: datetime) -> Iterator[Notice]:
     )
 
 
-def _stage(stage: StageStatus, now: datetime) -> Iterator[Notice]:
+def _stage(stage: StageStatus, status: PipelineStatus) -> Iterator[Notice]:
+    now = status.at
     if stage.fuse is not None:
         yield Notice(
             Urgency.NOW,
@@ -154,7 +155,8 @@ def _stage(stage: StageStatus, now: datetime) -> Iterator[Notice]:
             f"has been paused for {_for(stage.paused.at, now)} {_by(stage.paused)}",
             f"When it may go on: resume {stage.name} --reason '…'",
         )
-    if stage.condition is Condition.RUNNING and not stage.ready and not _is_held(stage):
+    works = stage.ready or _is_held(stage) or _lacks_kafka_alone(stage, status)
+    if stage.condition is Condition.RUNNING and not works:
         why = "; ".join(f"{part}: {reason}" for part, reason in stage.reasons.items())
         yield Notice(
             Urgency.NOW,
@@ -223,6 +225,12 @@ def _departments(status: PipelineStatus) -> Iterator[Notice]:
         else:
             what = f"its queue stands still: {each.waiting:,} wait, the oldest for {age}"
             yield Notice(Urgency.SOON, each.slug, what, "Ask the department to receive them.")
+
+
+def _lacks_kafka_alone(stage: StageStatus, status: PipelineStatus) -> bool:
+    """Whether what it lacks is said already."""
+    reasons = stage.reasons.values()
+    return status.kafka.problem is not None and all("Kafka: " in reason for reason in reasons)
 
 
 def _is_held(stage: StageStatus) -> bool:

@@ -125,7 +125,7 @@ def _stages(found: PipelineStatus) -> Table:
 
 def _versions(stage: StageStatus) -> str:
     """The versions that run, and in how many processes where it is not one."""
-    number = "" if stage.instances == 1 else f" in {stage.instances}"
+    number = "" if stage.instances < 2 else f" in {stage.instances}"
     return ", ".join(stage.versions) + number
 
 
