@@ -1,10 +1,17 @@
 """Keeps the index of dead letters up with the `.dead` topics, whenever somebody asks for them."""
 
 from collections.abc import Mapping, Sequence
+from contextlib import aclosing
 
 import structlog
 
-from services.deadletters.letter import DEAD_TOPIC_SUFFIX, DeadLetter, NoDeadLetter, read_letter
+from services.deadletters.letter import (
+    DEAD_TOPIC_SUFFIX,
+    DeadLetter,
+    DeadRecord,
+    NoDeadLetter,
+    read_letter,
+)
 from services.deadletters.store import DeadLetterStore
 from services.runtime.browse import Browser
 
@@ -48,23 +55,30 @@ class DeadLetterIndex:
         found = 0
         letters: list[DeadLetter] = []
         reached: dict[int, int] = {}
-        async for record in self._browser.read(dead_topic, behind, ends):
-            try:
-                letters.append(read_letter(record))
-            except NoDeadLetter as error:
-                log.warning(
-                    "not a dead letter of ours",
-                    action="index_dead_letters",
-                    topic=dead_topic,
-                    partition=record.partition,
-                    offset=record.offset,
-                    problem=str(error),
-                )
-            reached[record.partition] = record.offset + 1
-            if len(letters) >= _AT_ONCE:
-                found += await self._store.add(letters)
-                await self._store.set_marks(dead_topic, reached)
-                letters, reached = [], {}
+        async with aclosing(self._browser.read(dead_topic, behind, ends)) as records:
+            async for record in records:
+                if letter := _letter(record):
+                    letters.append(letter)
+                reached[record.partition] = record.offset + 1
+                if len(letters) >= _AT_ONCE:
+                    found += await self._store.add(letters)
+                    await self._store.set_marks(dead_topic, reached)
+                    letters, reached = [], {}
         found += await self._store.add(letters)
         await self._store.set_marks(dead_topic, {part: ends[part] for part in behind})
         return found
+
+
+def _letter(record: DeadRecord) -> DeadLetter | None:
+    try:
+        return read_letter(record)
+    except NoDeadLetter as error:
+        log.warning(
+            "not a dead letter of ours",
+            action="index_dead_letters",
+            topic=record.topic,
+            partition=record.partition,
+            offset=record.offset,
+            problem=str(error),
+        )
+        return None

@@ -1,7 +1,7 @@
 """Looks at topics and groups from outside: no consumer group, nothing is ever committed."""
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 
@@ -92,7 +92,7 @@ class Browser:
 
     async def read(
         self, topic: str, starts: Mapping[int, int], ends: Mapping[int, int]
-    ) -> AsyncIterator[ConsumerRecord]:
+    ) -> AsyncGenerator[ConsumerRecord, None]:
         """Yields the records from `starts` on and before `ends`, partition after partition.
 
         A partition named in one of the two alone is not read. Where retention took the start, it

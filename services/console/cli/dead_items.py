@@ -29,7 +29,8 @@ class Asked:
 async def list_items(session: Session, only: DeadItemFilter, limit: int, after: str | None) -> None:
     """Shows a page."""
     page = await dead_items.list_items(session.connections, only, limit, after)
-    session.screen.show(page, items_page)
+    now = session.connections.clock()
+    session.screen.show(page, lambda each: items_page(each, now))
 
 
 async def show_item(session: Session, item_id: str) -> None:
@@ -58,10 +59,11 @@ async def _mend(
     if not narrowed and not asked.everything and not asked.dry_run:
         raise WrongInput("This would take every dead item: give ids or a filter, or --all")
     found = await dead_items.preview_items(session.connections, only)
+    shown = preview_of_items(found, session.connections.clock())
     if asked.dry_run:
-        session.screen.show(found, preview_of_items)
+        session.screen.show(found, lambda _: shown)
         return exits.GOOD
-    session.screen.err.print(preview_of_items(found))
+    session.screen.err.print(shown)
     most = asked.limits.most
     count = found.total if most is None else min(most, found.total)
     if not agreed(session.screen, f"{verb} {count:,} dead items?", asked.yes):

@@ -10,39 +10,42 @@ from rich.text import Text
 from services.console.cli.tables import moment, table
 from services.console.operations.dead_items import ItemPage, ItemPreview
 from services.console.operations.dead_letters import LetterDetail, Page, Preview
-from services.deadletters.letter import DeadLetter
+from services.console.periods import length
+from services.deadletters.letter import DeadLetter, State
 from services.deadletters.redrive import JobState, Redrive
 from services.queues.dead_item import DeadItem
 
 
-def letters_page(page: Page) -> RenderableType:
+def letters_page(page: Page, now: datetime) -> RenderableType:
     """A line for each letter, and how many more there are."""
     if not page.letters:
         return Text("No dead letters.")
-    return Group(_letters(page.letters), _more(page.total, len(page.letters), page.letters[-1].id))
+    return Group(
+        _letters(page.letters, now), _more(page.total, len(page.letters), page.letters[-1].id)
+    )
 
 
-def items_page(page: ItemPage) -> RenderableType:
+def items_page(page: ItemPage, now: datetime) -> RenderableType:
     """A line for each item, and how many more there are."""
     if not page.items:
         return Text("No dead items.")
-    return Group(_items(page.items), _more(page.total, len(page.items), page.items[-1].id))
+    return Group(_items(page.items, now), _more(page.total, len(page.items), page.items[-1].id))
 
 
-def preview_of_letters(found: Preview) -> RenderableType:
+def preview_of_letters(found: Preview, now: datetime) -> RenderableType:
     """How many of what, and some of them."""
     piles = table(
         ("Letters", "Topic", "Group", "Error", "Reason of one"),
         ((each.letters, each.topic, each.group, each.error, each.reason) for each in found.piles),
     )
-    return Group(_headline(found.total, "dead letters"), piles, _letters(found.examples))
+    return Group(_headline(found.total, "dead letters"), piles, _letters(found.examples, now))
 
 
-def preview_of_items(found: ItemPreview) -> RenderableType:
+def preview_of_items(found: ItemPreview, now: datetime) -> RenderableType:
     """How many of which department, and some of them."""
     rows = sorted(found.departments.items(), key=lambda each: -each[1])
     departments = table(("Items", "Department"), ((count, name) for name, count in rows))
-    return Group(_headline(found.total, "dead items"), departments, _items(found.examples))
+    return Group(_headline(found.total, "dead items"), departments, _items(found.examples, now))
 
 
 def detail(found: LetterDetail) -> RenderableType:
@@ -83,22 +86,21 @@ def item_detail(item: DeadItem) -> RenderableType:
 
 def redrives_table(rows: Iterable[Redrive], now: datetime) -> Table:
     """A line for each redrive."""
-    return table(
-        ("Redrive", "Ordered", "By", "State", "Redriven", "Of", "Not sent", "Reason"),
+    lines = (
         (
-            (
-                each.name,
-                each.created_at,
-                each.by,
-                _state(each, now),
-                each.redriven,
-                each.expected,
-                each.failed,
-                each.reason,
-            )
-            for each in rows
-        ),
+            each.name,
+            f"{_for(each.created_at, now)} ago",
+            each.by,
+            _state(each, now),
+            each.redriven,
+            each.expected,
+            each.failed,
+            each.reason,
+        )
+        for each in rows
     )
+    columns = ("Redrive", "Ordered", "By", "State", "Sent", "Of", "Failed", "Reason")
+    return _unbroken(table(columns, lines))
 
 
 def _state(redrive: Redrive, now: datetime) -> str:
@@ -110,22 +112,31 @@ def _state(redrive: Redrive, now: datetime) -> str:
     return "running" if runs else "interrupted"
 
 
-def _letters(letters: Sequence[DeadLetter]) -> Table:
-    return table(
-        ("Letter", "Died", "From", "Group", "Error", "Reason", "State"),
-        (
-            (
-                each.id,
-                each.last_at,
-                f"{each.topic} {each.partition}/{each.offset}",
-                each.group,
-                each.error,
-                each.reason,
-                _state_of(each),
-            )
-            for each in letters
-        ),
-    )
+def _letters(letters: Sequence[DeadLetter], now: datetime) -> Table:
+    """Fits eighty columns where all wait; the id is never broken, so that it can be copied."""
+    columns = ["Letter", "Dead for", "From", "Why"]
+    rows: list[list[object]] = [
+        [each.id, _for(each.last_at, now), _from(each), f"{each.error}: {each.reason}"]
+        for each in letters
+    ]
+    if any(_state_of(each) != State.WAITING for each in letters):
+        columns.append("State")
+        for row, each in zip(rows, letters, strict=True):
+            row.append(_state_of(each))
+    return _unbroken(table(columns, rows))
+
+
+def _from(letter: DeadLetter) -> str:
+    return f"{letter.topic} {letter.partition}/{letter.offset}"
+
+
+def _for(at: datetime, now: datetime) -> str:
+    return length(max(0.0, (now - at).total_seconds()))
+
+
+def _unbroken(made: Table) -> Table:
+    made.columns[0].no_wrap = True
+    return made
 
 
 def _state_of(letter: DeadLetter) -> str:
@@ -134,11 +145,12 @@ def _state_of(letter: DeadLetter) -> str:
     return f"{letter.state}, died again" if letter.died_again else str(letter.state)
 
 
-def _items(items: Sequence[DeadItem]) -> Table:
-    return table(
-        ("Item", "Died", "Received", "Reason", "State"),
-        ((each.id, each.died_at, each.receive_count, each.reason, each.state) for each in items),
+def _items(items: Sequence[DeadItem], now: datetime) -> Table:
+    rows = (
+        (each.id, _for(each.died_at, now), each.receive_count, each.reason, each.state)
+        for each in items
     )
+    return _unbroken(table(("Item", "Dead for", "Received", "Why", "State"), rows))
 
 
 def _story(letter: DeadLetter) -> Iterator[tuple[str, object]]:

@@ -77,7 +77,7 @@ def list_letters(
             return
         only = meant.letters(now, _LISTED)
         page = await dead_letters.list_letters(session.connections, only, limit, after)
-        session.screen.show(page, letters_page)
+        session.screen.show(page, lambda each: letters_page(each, now))
 
     run(work, as_json=as_json)
 

@@ -97,10 +97,11 @@ async def _agreed(
 ) -> bool:
     """Shows what would be taken, and whether to go on: the answer of a dry run is what it shows."""
     found = await dead_letters.preview(session.connections, only)
+    shown = preview_of_letters(found, session.connections.clock())
     if dry_run:
-        session.screen.show(found, preview_of_letters)
+        session.screen.show(found, lambda _: shown)
         return False
-    session.screen.err.print(preview_of_letters(found))
+    session.screen.err.print(shown)
     count = found.total if most is None else min(most, found.total)
     return agreed(session.screen, f"{verb} {count:,} dead letters?", yes)
 
