@@ -136,7 +136,7 @@ def _condition(stage: StageStatus) -> str:
         return ", ".join([str(stage.condition), *held])
     if held:
         return ", ".join(held)
-    return str(stage.condition) if stage.ready else "running, not ready"
+    return str(stage.condition) if stage.ready else "not ready"
 
 
 def _stores(found: PipelineStatus) -> Iterator[Text]:
