@@ -17,7 +17,7 @@ COLLECTION = "queue_counts"
 
 # a count is made again after this long, or after so many times as long as the last one took
 FRESH_SECONDS = 2.0
-REST = 30
+REST = 60
 
 _SNAPSHOT = "departments"
 _LEASE_SECONDS = 30.0
@@ -53,7 +53,7 @@ class MongoQueueCounts:
     """The newest snapshot, counted anew by whoever asks when it is no longer fresh.
 
     Any number of processes may ask at any pace: one counts at a time, and rests `REST` times as
-    long as counting took, so that asking costs the database at most a thirtieth of its time. An
+    long as counting took, so that asking costs the database at most a sixtieth of its time. An
     async context manager: its end gives up a count that nobody waits for.
     """
 
