@@ -6,7 +6,7 @@ import secrets
 import subprocess
 import sys
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
@@ -39,7 +39,6 @@ class CommandLine:
 
     environment: dict[str, str]
     key: str | None = None
-    extra: dict[str, str] = field(default_factory=dict)
 
     def __call__(self, *words: str, key: str | None = None, **settings: str) -> Ended:
         """Runs one command to its end; `settings` are FRONTLINE_ variables in lower case."""
@@ -58,7 +57,8 @@ class CommandLine:
         return [sys.executable, "-m", "services.console.cli", *words]
 
     def variables(self, key: str | None, settings: Mapping[str, str]) -> dict[str, str]:
-        variables = os.environ | {"COLUMNS": "200"} | self.environment | self.extra
+        ours = {name: value for name, value in os.environ.items() if "FRONTLINE_" not in name}
+        variables = ours | {"COLUMNS": "200"} | self.environment
         variables |= {f"FRONTLINE_{name.upper()}": value for name, value in settings.items()}
         if acting := key or self.key:
             variables["FRONTLINE_OPERATOR_KEY"] = acting

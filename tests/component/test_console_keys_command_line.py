@@ -1,6 +1,8 @@
 """`keys`, `organisations`, `departments` and `audit` on a real database, as commands are run."""
 
 import asyncio
+import os
+import subprocess
 
 import pytest
 
@@ -226,3 +228,22 @@ def test_settings_that_are_wrong_are_named(run: CommandLine) -> None:
     wrong = run("keys", "list", http_port="x")
     assert wrong.code == 78
     assert "FRONTLINE_HTTP_PORT" in wrong.err
+
+
+@pytest.mark.parametrize("form", [(), ("--json",)])
+def test_a_reader_that_goes_away_is_no_fault(run: CommandLine, form: tuple[str, ...]) -> None:
+    reading, writing = os.pipe()
+    os.close(reading)
+    try:
+        ended = subprocess.run(
+            run.words("departments", *form),
+            env=run.variables(None, {}),
+            stdout=writing,
+            stderr=subprocess.PIPE,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+    finally:
+        os.close(writing)
+    assert (ended.returncode, ended.stderr) == (141, "")

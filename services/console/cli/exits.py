@@ -16,6 +16,7 @@ FAULT_OF_OURS = 70  # EX_SOFTWARE
 NOT_ALLOWED = 77  # EX_NOPERM
 SETTINGS = EXIT_CONFIG
 INTERRUPTED = 130  # as a shell counts SIGINT
+READER_GONE = 141  # as a shell counts SIGPIPE
 
 
 def explain(error: Exception) -> tuple[int, str]:

@@ -1,5 +1,6 @@
 """What a command writes: answers on stdout for people or scripts, everything else on stderr."""
 
+import os
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -20,12 +21,20 @@ Answer = TypeVar("Answer")
 Report = Callable[[float, float | None], None]
 
 
+class _Console(Console):
+    """Leaves it to the command's end that nobody reads on, as after `| head`."""
+
+    def on_broken_pipe(self) -> None:
+        """Is called while the error is being handled."""
+        raise BrokenPipeError
+
+
 class Screen:
     """Tables for people, or JSON where `as_json` is set."""
 
     def __init__(self, as_json: bool) -> None:
         self.as_json = as_json
-        self.out = Console(highlight=False, emoji=False)
+        self.out = _Console(highlight=False, emoji=False)
         self.err = Console(highlight=False, emoji=False, stderr=True)
 
     def show(self, answer: Answer, render: Callable[[Answer], RenderableType]) -> None:
@@ -43,6 +52,10 @@ class Screen:
     def say(self, line: str) -> None:
         """Tells the person something that is not the answer."""
         self.err.print(line, markup=False, soft_wrap=True)
+
+    def forget_reader(self) -> None:
+        """Lets what is still to be written vanish, so that Python ends without a complaint."""
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
     @contextmanager
     def progress(self, doing: str, total: float | None = None) -> Iterator[Report]:

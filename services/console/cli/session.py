@@ -19,6 +19,8 @@ from services.runtime.errors import Unavailable
 from services.runtime.metrics import Metrics
 from services.runtime.settings import read_settings
 
+_PATIENCE_SECONDS = 1.5
+
 
 class KeyCheck(Enum):
     """Whether a command needs an operator's key."""
@@ -52,6 +54,9 @@ def run(work: Work, *, as_json: bool = False, key: KeyCheck = KeyCheck.ALWAYS) -
         code = asyncio.run(_run(work, settings, screen, key))
     except KeyboardInterrupt:
         code = exits.INTERRUPTED
+    except BrokenPipeError:
+        screen.forget_reader()
+        code = exits.READER_GONE
     except Exception as error:  # noqa: BLE001 - the boundary: nobody at a terminal reads tracebacks
         code, line = exits.explain(error)
         screen.say(line)
@@ -59,21 +64,37 @@ def run(work: Work, *, as_json: bool = False, key: KeyCheck = KeyCheck.ALWAYS) -
 
 
 async def _run(work: Work, settings: CommandLineSettings, screen: Screen, key: KeyCheck) -> int:
+    operator = None
+    if key is KeyCheck.UNLESS_AWAY:
+        settings, operator = await _who_is_looking(settings)
     async with open_connections(settings, Metrics()) as connections:
-        operator = await _who(connections, settings, key)
-        return await work(Session(connections, operator, screen)) or exits.GOOD
+        acting = operator or await _who(connections, settings, key is KeyCheck.BOOTSTRAP)
+        return await work(Session(connections, acting, screen)) or exits.GOOD
+
+
+async def _who_is_looking(
+    settings: CommandLineSettings,
+) -> tuple[CommandLineSettings, Operator]:
+    """Who looks, and settings that do not wait long for a MongoDB that is away: the driver's
+    threads would keep the command from ending.
+    """
+    patience = min(_PATIENCE_SECONDS, settings.mongo_timeout_seconds)
+    impatient = settings.model_copy(update={"mongo_timeout_seconds": patience})
+    async with open_connections(impatient, Metrics()) as connections:
+        try:
+            return settings, await _who(connections, settings, bootstrap=False)
+        except Unavailable:
+            return impatient, named_operator(_key(settings))
 
 
 async def _who(
-    connections: Connections, settings: CommandLineSettings, check: KeyCheck
+    connections: Connections, settings: CommandLineSettings, bootstrap: bool
 ) -> Operator:
-    text = settings.operator_key.get_secret_value() if settings.operator_key else None
-    try:
-        return await known_operator(connections, text, bootstrap=check is KeyCheck.BOOTSTRAP)
-    except Unavailable:
-        if check is KeyCheck.UNLESS_AWAY:
-            return named_operator(text)
-        raise
+    return await known_operator(connections, _key(settings), bootstrap=bootstrap)
+
+
+def _key(settings: CommandLineSettings) -> str | None:
+    return settings.operator_key.get_secret_value() if settings.operator_key else None
 
 
 def _silence_libraries() -> None:
