@@ -11,6 +11,7 @@ from schemas.envelope import FeedbackProgressed
 from schemas.progress import ProgressedFeedback, Step
 from schemas.tracing import child
 from services.queues.store import Acknowledgement, ProgressOutbox
+from services.runtime.background import Background
 from services.runtime.errors import classify
 from services.runtime.health import Progress
 from services.runtime.kafka import Record
@@ -21,7 +22,7 @@ _AT_ONCE = 500
 log = structlog.get_logger(__name__)
 
 
-class ProgressPublisher:
+class ProgressPublisher(Background):
     """Publishes until its context ends: at once when woken, else at each look at the outbox.
 
     Marked after the broker confirmed. A crash in between, or two processes at the same rows,
@@ -45,21 +46,10 @@ class ProgressPublisher:
         self._poll_seconds = poll_seconds
         self._progress = progress
         self._woken = asyncio.Event()
-        self._task: asyncio.Task[None] | None = None
 
     def wake(self) -> None:
         """Something was acknowledged in this process."""
         self._woken.set()
-
-    async def __aenter__(self) -> "ProgressPublisher":
-        self._task = asyncio.create_task(self._run())
-        return self
-
-    async def __aexit__(self, *_: object) -> None:
-        assert self._task is not None
-        self._task.cancel()
-        with suppress(asyncio.CancelledError):
-            await self._task
 
     async def _run(self) -> None:
         while True:

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from typing import Self
 
 import structlog
 
@@ -14,6 +15,7 @@ from services.departments.stream_log import (
     is_behind,
     write_cursor,
 )
+from services.runtime.background import Background
 from services.runtime.errors import Unavailable, classify
 from services.runtime.health import Health
 
@@ -63,7 +65,7 @@ class Listener:
         return b"".join(frames)
 
 
-class Tail:
+class Tail(Background):
     """Follows the watermarks of the log; `positions` is how far every listener has been served.
 
     Looks when this process has logged something, and at each poll for what other processes have.
@@ -83,19 +85,14 @@ class Tail:
         self._advanced = asyncio.Condition()
         self._placed = False
         self._closed = False
-        self._task: asyncio.Task[None] | None = None
 
-    async def __aenter__(self) -> "Tail":
+    async def __aenter__(self) -> Self:
         self._health.not_ready(_PART, "not read yet")
-        self._task = asyncio.create_task(self._run())
-        return self
+        return await super().__aenter__()
 
     async def __aexit__(self, *_: object) -> None:
         self.close()
-        assert self._task is not None
-        self._task.cancel()
-        with suppress(asyncio.CancelledError):
-            await self._task
+        await self._end()
 
     def nudge(self) -> None:
         """There is more to read."""

@@ -10,6 +10,7 @@ import structlog
 from services.intake.publisher import Publisher
 from services.intake.settings import IntakeSettings
 from services.receipts.receipt_store import ReceiptStore
+from services.runtime.background import Background
 from services.runtime.errors import ConsumeError, Unavailable, classify
 from services.runtime.process import Process
 
@@ -18,7 +19,7 @@ _STALLED_SECONDS = 120.0
 log = structlog.get_logger(__name__)
 
 
-class Relay:
+class Relay(Background):
     """Claims old unpublished receipts by lease and publishes them, until its context ends.
 
     Every intake process has one: the lease keeps them from publishing the same receipts twice.
@@ -41,17 +42,6 @@ class Relay:
         self._metrics = process.metrics
         self._clock = clock
         self._progress = process.health.watch("relay", _STALLED_SECONDS)
-        self._task: asyncio.Task[None] | None = None
-
-    async def __aenter__(self) -> "Relay":
-        self._task = asyncio.create_task(self._run())
-        return self
-
-    async def __aexit__(self, *_: object) -> None:
-        assert self._task is not None
-        self._task.cancel()
-        with suppress(asyncio.CancelledError):
-            await self._task
 
     async def _run(self) -> None:
         while True:

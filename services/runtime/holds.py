@@ -6,6 +6,7 @@ from contextlib import suppress
 
 import structlog
 
+from services.runtime.background import Background
 from services.runtime.controls import Control, Controls
 from services.runtime.errors import Unavailable, describe
 from services.runtime.fuse import Fuse
@@ -21,7 +22,7 @@ OF_PEOPLE = frozenset({FUSE, PAUSED})
 log = structlog.get_logger(__name__)
 
 
-class Holds:
+class Holds(Background):
     """The causes that hold one consumer, with their reasons; it reads while there is none.
 
     An async context manager: with `controls`, it holds until they were read once, then looks each
@@ -45,21 +46,9 @@ class Holds:
         self._changed = changed
         self._unsaved_fuse: str | None = None
         self._woken = asyncio.Event()
-        self._task: asyncio.Task[None] | None = None
         self.causes: dict[str, str] = {}
         if controls is not None:
             self.causes[CONTROL] = "waits to read whether it may run"
-
-    async def __aenter__(self) -> "Holds":
-        if self._controls is not None:
-            self._task = asyncio.create_task(self._follow(self._controls))
-        return self
-
-    async def __aexit__(self, *_: object) -> None:
-        if self._task is not None:
-            self._task.cancel()
-            with suppress(asyncio.CancelledError):
-                await self._task
 
     def __bool__(self) -> bool:
         """Whether anything holds the consumer."""
@@ -82,14 +71,14 @@ class Holds:
         self.set(FUSE, f"the fuse is open: {reason}")
         self._woken.set()
 
-    async def _follow(self, controls: Controls) -> None:
-        while True:
+    async def _run(self) -> None:
+        while self._controls is not None:
             self._woken.clear()
             try:
                 if self._unsaved_fuse is not None:
-                    await controls.open_fuse(self._group, self._unsaved_fuse, self._process)
+                    await self._controls.open_fuse(self._group, self._unsaved_fuse, self._process)
                     self._unsaved_fuse = None
-                control = await controls.read(self._group)
+                control = await self._controls.read(self._group)
             except Exception as error:
                 if not isinstance(error, Unavailable):
                     log.exception("controls cannot be read", action="control", group=self._group)

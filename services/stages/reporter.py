@@ -8,6 +8,7 @@ from typing import Protocol
 
 import structlog
 
+from services.runtime.background import Background
 from services.runtime.errors import ConsumeError, Unavailable, describe
 from services.runtime.mongo import connect
 from services.runtime.process import Process
@@ -31,7 +32,7 @@ class Reports(Protocol):
         ...
 
 
-class Reporter:
+class Reporter(Background):
     """Reports each second until its context ends, and that it stopped. While the database is away
     it says nothing: the last report grows old, which is seen.
     """
@@ -41,17 +42,9 @@ class Reporter:
         self._reports = reports
         self._started_at = datetime.now(UTC)
         self._rates = {tally.group: _Rate(tally) for tally in process.tallies}
-        self._task: asyncio.Task[None] | None = None
-
-    async def __aenter__(self) -> "Reporter":
-        self._task = asyncio.create_task(self._run())
-        return self
 
     async def __aexit__(self, *_: object) -> None:
-        assert self._task is not None
-        self._task.cancel()
-        with suppress(asyncio.CancelledError):
-            await self._task
+        await self._end()
         with suppress(ConsumeError):
             await self._reports.write(self.report(State.STOPPED))
 

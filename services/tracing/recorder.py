@@ -8,6 +8,7 @@ from typing import Any
 
 import structlog
 
+from services.runtime.background import Background
 from services.runtime.consume import Settled
 from services.runtime.errors import ConsumeError, Unavailable, describe
 from services.runtime.metrics import Metrics
@@ -23,7 +24,7 @@ _MOST_WAITING = 20_000
 log = structlog.get_logger(__name__)
 
 
-class Recorder:
+class Recorder(Background):
     """Takes settled batches and keeps their hops until they are written; an async context manager.
 
     While the database is away up to `most_waiting` hops wait; older ones are dropped and counted.
@@ -44,17 +45,9 @@ class Recorder:
         self._waiting: deque[Hop] = deque(maxlen=most_waiting)
         self._something = asyncio.Event()
         self._away = False
-        self._task: asyncio.Task[None] | None = None
-
-    async def __aenter__(self) -> "Recorder":
-        self._task = asyncio.create_task(self._run())
-        return self
 
     async def __aexit__(self, *_: object) -> None:
-        assert self._task is not None
-        self._task.cancel()
-        with suppress(asyncio.CancelledError):
-            await self._task
+        await self._end()
         with suppress(TimeoutError, ConsumeError):
             async with asyncio.timeout(_LAST_SECONDS):
                 while self._waiting:
