@@ -17,6 +17,7 @@ _POLL_MS = 1_000
 _STALLED_SECONDS = 30.0
 _RETRY_SECONDS = 0.1
 _CLOSE_SECONDS = 2.0
+_BACKOFF_MS = 10  # what the library waits for the leaders of a topic that it meets first
 _KNOWN_SECONDS = 30.0  # how long a topic is taken to have the partitions that it had
 
 # a point is one record, and comes with its batch: enough for those of our producers, so that one
@@ -35,11 +36,14 @@ class BrowserClients:
     def __init__(self, options: Mapping[str, Any]) -> None:
         self._admin = AIOKafkaAdminClient(**options)
         self._points = consumer(
-            options, max_partition_fetch_bytes=_POINT_BYTES, fetch_max_wait_ms=_POINT_WAIT_MS
+            options,
+            max_partition_fetch_bytes=_POINT_BYTES,
+            fetch_max_wait_ms=_POINT_WAIT_MS,
+            retry_backoff_ms=_BACKOFF_MS,
         )
         self._pointing = asyncio.Lock()
         self._known: dict[str, tuple[float, list[TopicPartition]]] = {}
-        self.offsets = consumer(options)
+        self.offsets = consumer(options, retry_backoff_ms=_BACKOFF_MS)
 
     async def open(self) -> None:
         """Connects all of them, or closes them."""

@@ -145,16 +145,18 @@ class PipelineView:
                 raise  # Kafka's; MongoDB is asked next
 
     async def _unread(self, marks: dict[str, dict[int, int]]) -> dict[str, int]:
-        unread = {}
-        for topic in self._index.topics:
+        browser = self._connections.browser
+
+        async def unread(topic: str) -> int:
             dead_topic = topic + DEAD_TOPIC_SUFFIX
-            ends = await self._connections.browser.ends(dead_topic)
-            begins = await self._connections.browser.beginnings(dead_topic)
             known = marks.get(dead_topic, {})
-            unread[topic] = sum(
-                max(0, end - max(begins[part], known.get(part, 0))) for part, end in ends.items()
+            ends, begins = await asyncio.gather(
+                browser.ends(dead_topic), browser.beginnings(dead_topic)
             )
-        return unread
+            return sum(max(0, end - max(begins[at], known.get(at, 0))) for at, end in ends.items())
+
+        topics = self._index.topics
+        return dict(zip(topics, await asyncio.gather(*map(unread, topics)), strict=True))
 
     def _departments(
         self, counts: QueueCounts | None, now: datetime
