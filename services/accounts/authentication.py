@@ -11,7 +11,7 @@ import structlog
 
 from services.accounts.key_store import KeyStore, StoredKey
 from services.accounts.keys import Key, NotAKey, Role, matches, parse_key
-from services.runtime.web import Problem
+from services.runtime.problem import Problem
 
 _FRESH_SECONDS = 4.0
 _STALE_WAIT_SECONDS = 0.2

@@ -7,7 +7,7 @@ from starlette.requests import Request
 
 from schemas.departments import Department, Departments
 from services.accounts.authentication import Authenticator, Credential
-from services.runtime.web import Problem
+from services.runtime.problem import Problem
 
 
 class Access:

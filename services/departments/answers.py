@@ -120,13 +120,3 @@ class QueueDepth(_Body):
     in_flight: int
     dead: int
     oldest_age_seconds: float | None
-
-
-class ProblemDocument(_Body):
-    """RFC 9457: what went wrong and what to do."""
-
-    type: str
-    title: str
-    status: int
-    detail: str
-    errors: tuple[dict[str, str], ...] = ()

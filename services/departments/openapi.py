@@ -12,12 +12,12 @@ from services.departments.answers import (
     ExtendRequest,
     LeasesAnswer,
     LeasesRequest,
-    ProblemDocument,
     QueueDepth,
     ReceiveAnswer,
     ReceiveRequest,
     ReleaseRequest,
 )
+from services.runtime.problem import ProblemDocument
 
 _REF = "#/components/schemas/{model}"
 _REQUESTS: tuple[type[BaseModel], ...] = (

@@ -22,8 +22,9 @@ from services.departments.settings import DepartmentsSettings
 from services.queues.item import Result
 from services.queues.pullers import Pullers
 from services.queues.store import LeasedItem, LeaseRef, QueueStore
+from services.runtime.body import parse_body, read_body
 from services.runtime.metrics import Metrics
-from services.runtime.web import Problem, parse_body, read_body
+from services.runtime.problem import Problem
 
 QUEUE_PATH = "/v1/departments/{slug}/queue"
 

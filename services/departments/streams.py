@@ -25,7 +25,7 @@ from services.departments.stream_log import (
 from services.departments.tail import Tail, event_frame
 from services.runtime.errors import Unavailable, classify
 from services.runtime.metrics import Metrics
-from services.runtime.web import Problem, unavailable
+from services.runtime.problem import Problem, unavailable
 
 STREAMS_PATH = "/v1/streams"
 

@@ -17,9 +17,10 @@ from services.intake.publisher import Publisher
 from services.intake.receipts import Outcome, Receipts, Verdict
 from services.intake.submissions import Draft, find_faults
 from services.receipts.receipt import Receipt
+from services.runtime.body import pointer
 from services.runtime.errors import Unavailable
 from services.runtime.metrics import Metrics
-from services.runtime.web import Problem, pointer, unavailable
+from services.runtime.problem import Problem, unavailable
 
 _CHECKS_BETWEEN_YIELDS = 50
 

@@ -9,6 +9,7 @@ from schemas.feedback import FeedbackId, Reference, Submission
 from services.intake.idempotency import KEY_PATTERN, MAX_KEY_CHARACTERS
 from services.intake.settings import MAX_BATCH_ITEMS
 from services.intake.tracking import Status
+from services.runtime.problem import ProblemDocument
 
 
 class BatchItem(Submission):
@@ -38,16 +39,6 @@ class AcceptedFeedback(BaseModel):
     id: FeedbackId
     reference: Reference
     status_url: str
-
-
-class ProblemDocument(BaseModel):
-    """RFC 9457. `errors` point into the request's body (RFC 6901, as URI fragments)."""
-
-    type: str
-    title: str
-    status: int
-    detail: str
-    errors: list[dict[str, str]] = []
 
 
 class AcceptedItem(AcceptedFeedback):

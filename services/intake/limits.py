@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from math import ceil
 
-from services.runtime.web import Problem, unavailable
+from services.runtime.problem import Problem, unavailable
 
 _MOST_KEYS = 10_000
 

@@ -12,9 +12,9 @@ from services.intake.answers import (
     AcceptedFeedback,
     Batch,
     BatchAnswer,
-    ProblemDocument,
     TrackedFeedback,
 )
+from services.runtime.problem import ProblemDocument
 
 _REF = "#/components/schemas/{model}"
 _MODELS: tuple[type[BaseModel], ...] = (

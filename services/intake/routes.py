@@ -21,7 +21,8 @@ from services.intake.tracking import find_status, write_history
 from services.intake.tracking_store import TrackingStore
 from services.receipts.receipt import Receipt
 from services.receipts.receipt_store import ReceiptStore
-from services.runtime.web import Problem, parse_body, read_body
+from services.runtime.body import parse_body, read_body
+from services.runtime.problem import Problem
 
 FEEDBACK_PATH = "/v1/feedback"
 

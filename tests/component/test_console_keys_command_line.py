@@ -9,7 +9,7 @@ import pytest
 from services.accounts.authentication import Authenticator, Credential
 from services.accounts.key_store import MongoKeyStore
 from services.accounts.keys import parse_key
-from services.runtime.web import Problem
+from services.runtime.problem import Problem
 from tests.console import CommandLine, command_line, give_key, open_database
 
 

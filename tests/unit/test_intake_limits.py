@@ -4,7 +4,7 @@ import pytest
 
 from services.intake.limits import Gate, Rates
 from services.intake.settings import IntakeSettings
-from services.runtime.web import Problem
+from services.runtime.problem import Problem
 
 
 class Clock:

@@ -13,7 +13,7 @@ from services.accounts.issuing import issue_key
 from services.accounts.key_store import MemoryKeyStore
 from services.accounts.keys import Key, Role
 from services.runtime.errors import Unavailable
-from services.runtime.web import Problem
+from services.runtime.problem import Problem
 
 NOW = datetime(2026, 11, 2, 12, 0, tzinfo=UTC)
 

@@ -18,7 +18,7 @@ from services.departments.tail import Tail
 from services.runtime.errors import Unavailable
 from services.runtime.health import Health
 from services.runtime.metrics import Metrics
-from services.runtime.web import Problem
+from services.runtime.problem import Problem
 from tests.unit.test_streams_response import Client
 from tests.unit.test_streams_tail import MemoryLog, entry
 from tests.waiting import until

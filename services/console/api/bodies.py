@@ -8,7 +8,8 @@ from pydantic_core import to_json
 from starlette.requests import Request
 from starlette.responses import Response
 
-from services.runtime.web import Problem, parse_body, read_body
+from services.runtime.body import parse_body, read_body
+from services.runtime.problem import Problem
 
 _MOST_BYTES = 65_536
 

@@ -4,7 +4,7 @@ from typing import Any
 
 from fastapi import FastAPI
 
-from services.console.api.problems import ProblemDocument
+from services.runtime.problem import ProblemDocument
 
 DESCRIPTION = (
     "How operators see and mend the pipeline. Every route needs an operator's key; every change"

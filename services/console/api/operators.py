@@ -8,7 +8,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from services.accounts.authentication import Authenticator
 from services.console.operator import Operator, operator_of
-from services.runtime.web import Problem
+from services.runtime.problem import Problem
 
 PUBLIC = frozenset({"/health/live", "/health/ready", "/metrics", "/openapi.json"})
 

@@ -4,7 +4,6 @@ from http import HTTPStatus
 from typing import Any
 
 from fastapi.exceptions import RequestValidationError
-from pydantic import BaseModel
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import Response
@@ -12,7 +11,8 @@ from starlette.routing import Match, Route
 
 from services.console.errors import Ended, NotAllowed, NotFound, Refusal
 from services.runtime.errors import Unavailable
-from services.runtime.web import Problem, handle_problems, unavailable
+from services.runtime.problem import Problem, unavailable
+from services.runtime.web import handle_problems
 
 _MEANINGS = {
     400: "The body is not JSON.",
@@ -26,23 +26,6 @@ _MEANINGS = {
     422: "The body or a parameter is not valid; the problem says which.",
     503: "Kafka or MongoDB is away. Try again.",
 }
-
-
-class FieldProblem(BaseModel):
-    """Which part of the request is wrong."""
-
-    pointer: str
-    detail: str
-
-
-class ProblemDocument(BaseModel):
-    """RFC 9457."""
-
-    type: str
-    title: str
-    status: int
-    detail: str
-    errors: list[FieldProblem] = []
 
 
 def problems(*statuses: int) -> dict[int | str, dict[str, Any]]:

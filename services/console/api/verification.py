@@ -18,7 +18,7 @@ from services.console.operations.verification import verify
 from services.console.periods import read_duration, read_time
 from services.console.verification.fault import Fault
 from services.runtime.errors import Unavailable
-from services.runtime.web import Problem
+from services.runtime.problem import Problem
 
 _PROGRESS_SECONDS = 1.0
 _MOST_PENDING = 20_000
