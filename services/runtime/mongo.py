@@ -4,10 +4,15 @@ Motor is at the end of its life (deploy/decisions/0002): stores use the types fr
 the change to PyMongo's own asyncio client is a change to this module.
 """
 
+import os
 from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime
 from typing import Any
+
+# each call holds a thread of Motor's pool, for its whole deadline while MongoDB is away: by default
+# five for each core, which loops and a few requests fill together; read when Motor is imported
+os.environ.setdefault("MOTOR_MAX_WORKERS", "64")
 
 import structlog
 from bson.codec_options import CodecOptions
