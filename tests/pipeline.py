@@ -74,6 +74,11 @@ class Service:
         self._process.send_signal(signal.SIGKILL)
         self._process.wait()
 
+    def wait(self, seconds: float = 15.0) -> int:
+        """Waits until it has ended by itself; returns the exit code."""
+        assert self._process is not None
+        return self._process.wait(seconds)
+
     def stop(self, seconds: float = 15.0) -> int:
         """SIGTERM; returns the exit code."""
         assert self._process is not None

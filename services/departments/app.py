@@ -81,6 +81,8 @@ def build_app(settings: DepartmentsSettings, process: Process) -> ASGIApp:
         Projection(entries, tail.nudge).handle,
         stream_log.locate,
     )
+    # queues are worked without Kafka, and while the streams are held
+    process.health.spare(subscriber.part)
     reporter = Reporter(process, MongoReports(database))
     queues = QueueRoutes(access, store, pullers, settings, process.metrics, publisher.wake)
     streams = StreamRoutes(

@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator, Mapping
 from contextlib import asynccontextmanager
-from datetime import UTC, datetime
+from datetime import datetime
 
 from aiokafka import ConsumerRecord, TopicPartition
 
@@ -18,6 +18,7 @@ from services.runtime.browser_clients import (
 from services.runtime.errors import Unavailable
 from services.runtime.kafka import connection_options
 from services.runtime.settings import KafkaSettings
+from services.runtime.times import from_milliseconds
 
 __all__ = ["Browser", "UnknownTopic"]
 
@@ -80,7 +81,10 @@ class Browser:
         async with self._asking() as clients:
             wanted = {TopicPartition(topic, each): at for each, at in offsets.items()}
             found = await clients.first_records(wanted)
-            return {part.partition: _time(record) for part, record in found.items()}
+            return {
+                part.partition: from_milliseconds(record.timestamp)
+                for part, record in found.items()
+            }
 
     async def one(self, topic: str, partition: int, offset: int) -> ConsumerRecord | None:
         """A single record; `None` when retention took it or it was never written."""
@@ -139,7 +143,3 @@ class Browser:
 
 def _by_number(offsets: Mapping[TopicPartition, int]) -> dict[int, int]:
     return {part.partition: offset for part, offset in sorted(offsets.items())}
-
-
-def _time(record: ConsumerRecord) -> datetime:
-    return datetime.fromtimestamp(record.timestamp / 1000, UTC)

@@ -145,7 +145,16 @@ class Contract(Generic[Event]):
         await self._bury(records, batch.failures)
         self._measure(batch, monotonic() - started)
         if self._subscription.observe is not None:
-            self._subscription.observe(batch.settled())
+            self._tell(self._subscription.observe, batch)
+
+    def _tell(
+        self, observe: Callable[[Sequence[Settled[Event]]], None], batch: _Batch[Event]
+    ) -> None:
+        """Lets the observer know; a fault of its own must not cost the batch its commit."""
+        try:
+            observe(batch.settled())
+        except Exception:
+            log.exception("observer failed", action="observe", topic=self._subscription.topic)
 
     async def _decode(self, batch: _Batch[Event]) -> None:
         decode, locate = self._subscription.decode, self._subscription.locate

@@ -2,11 +2,12 @@
 
 import re
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
 from services.runtime.consume import Settled
 from services.runtime.redrive import read_redriven
+from services.runtime.times import from_milliseconds
 
 _FEEDBACK_ID = re.compile(rb"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
 
@@ -61,7 +62,7 @@ def hop_of(settled: Settled[Any], group: str, service: str, version: str) -> Hop
         record.topic,
         record.partition,
         record.offset,
-        datetime.fromtimestamp(record.timestamp / 1000, UTC),
+        from_milliseconds(record.timestamp),
         settled.started_at,
         settled.finished_at,
         settled.outcome,

@@ -1,7 +1,7 @@
 """The table of the consume contract, row by row, without a broker."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 
 import pytest
@@ -9,7 +9,7 @@ import pytest
 from schemas.codec import decode
 from schemas.envelope import FeedbackReceived
 from services.runtime.attempts import RetryLimits
-from services.runtime.consume import Contract, FuseOpen, Subscription
+from services.runtime.consume import Contract, FuseOpen, Settled, Subscription
 from services.runtime.errors import Permanent, Transient, Unavailable
 from services.runtime.fuse import Fuse, FuseLimits
 from services.runtime.kafka import Record
@@ -54,9 +54,14 @@ def contract(
     producer: RecordingProducer,
     limits: FuseLimits | None = None,
     retries: RetryLimits | None = None,
+    observe: Callable[[Sequence[Settled[FeedbackReceived]]], None] | None = None,
 ) -> Contract[FeedbackReceived]:
     subscription = Subscription(
-        "feedback.received", "classifier", partial(decode, model=FeedbackReceived), handler.handle
+        "feedback.received",
+        "classifier",
+        partial(decode, model=FeedbackReceived),
+        handler.handle,
+        observe=observe,
     )
     return Contract(
         subscription,
@@ -231,3 +236,24 @@ async def test_shutdown_leaves_the_batch_untouched() -> None:
     with pytest.raises(asyncio.CancelledError):
         await task
     assert producer.records == []
+
+
+async def test_an_observer_hears_how_each_record_ended() -> None:
+    heard: list[Settled[FeedbackReceived]] = []
+    failing = Handler({feedback_id(2): Permanent("never")})
+    batch = [received_record(1), received_record(2), record(b"no event")]
+    await contract(failing, RecordingProducer(), observe=heard.extend).settle(batch)
+    told = {each.record.offset: (each.outcome, each.error) for each in heard}
+    assert sorted(map(str, told.values())) == sorted(
+        map(str, [("handled", None), ("dead", "Permanent"), ("dead", "Malformed")])
+    )
+    assert [each.event is None for each in heard].count(True) == 1
+
+
+async def test_an_observer_that_fails_costs_the_batch_nothing() -> None:
+    def fail(_: Sequence[Settled[FeedbackReceived]]) -> None:
+        raise ValueError("a fault of the observer")
+
+    handler = Handler()
+    await contract(handler, RecordingProducer(), observe=fail).settle([received_record(1)])
+    assert handler.handled == [feedback_id(1)]

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from enum import IntEnum
 
 from services.deadletters.letter import DeadLetter, State
@@ -10,6 +10,7 @@ from services.queues.item_state import ItemState
 from services.receipts.receipt import Accepted, Receipt
 from services.routing.decision import Decided
 from services.runtime.redrive import Redriven
+from services.runtime.times import from_milliseconds
 
 _ID_BYTES = 16
 
@@ -166,7 +167,7 @@ def read_evidence(
     return Evidence(
         unpack_id(packed),
         reference=own[5] if own else receipt.reference if receipt else None,
-        accepted_at=_time(own[2]) if own else receipt.accepted_at if receipt else None,
+        accepted_at=from_milliseconds(own[2]) if own else receipt.accepted_at if receipt else None,
         published=bool(own and own[3]),
         in_period=own is not None,
         records=tuple(records),
@@ -186,15 +187,11 @@ def _row(
 def _seen(row: Row) -> Seen:
     _, kind, at, partition, offset, words = row
     if words is None:
-        return Seen(_KINDS[kind], partition, offset, _time(at))
+        return Seen(_KINDS[kind], partition, offset, from_milliseconds(at))
     count, _, letter_id = words.partition(" ")
-    return Seen(_KINDS[kind], partition, offset, _time(at), letter_id, int(count))
+    return Seen(_KINDS[kind], partition, offset, from_milliseconds(at), letter_id, int(count))
 
 
 def _letter(row: Row) -> Letter:
     identity, stage, state, redrive = (row[5] or "").split("\t")
-    return Letter(identity, stage, State(state), row[3], _time(row[2]), redrive)
-
-
-def _time(milliseconds: int) -> datetime:
-    return datetime.fromtimestamp(milliseconds / 1000, UTC)
+    return Letter(identity, stage, State(state), row[3], from_milliseconds(row[2]), redrive)
