@@ -33,7 +33,8 @@ class DeadItems(Protocol):
         """How many there are by department."""
 
     async def redrive(self, only: DeadItemFilter, most: int) -> int:
-        """Puts up to `most` back, the oldest death first: receivable now, as if never received.
+        """Puts up to `most` back, the oldest death first: receivable now, as if never received
+        and in the turn that it had.
 
         Says how many. A lease or acknowledgement from before their death has no effect.
         """
@@ -81,9 +82,11 @@ class MongoDeadItems:
             return {row["_id"]: row["items"] for row in await cursor.to_list(None)}
 
     async def redrive(self, only: DeadItemFilter, most: int) -> int:
-        """One write, conditional on the state."""
+        """One write, conditional on the state. Not received, an item's turn is by when it was
+        queued: by turn alone `statements.first_in_line` finds the oldest of those.
+        """
         times = {"$add": [{"$ifNull": ["$redrives", 0]}, 1]}
-        waiting = {"state": str(State.WAITING), "visible_at": "$$NOW", "receive_count": 0}
+        waiting = {"state": str(State.WAITING), "visible_at": "$created_at", "receive_count": 0}
         change = [
             {"$set": waiting | {"redrives": times}},
             {"$unset": ["lease", "settlement", "discarded"]},

@@ -66,6 +66,18 @@ async def test_put_back_an_item_is_as_new_and_old_leases_have_no_effect(
     assert await queues.store.acknowledge(HOUSING, [again.lease]) == [Result.DONE]
 
 
+async def test_put_back_an_item_is_as_old_as_it_was(queues: MongoQueues) -> None:
+    await dead_items(queues, 1)
+    await queues.advance(600)
+    await queues.store.enqueue([feedback(2)], [new_item(2)])
+    await MongoDeadItems(queues.database).redrive(DEAD, 10)
+    depth = await queues.store.depth(HOUSING)
+    assert depth.oldest_age_seconds == pytest.approx(600, abs=5)
+    received = await queues.store.receive(HOUSING, 10, 60)
+    assert {each.receive_count for each in received} == {1}
+    assert len(received) == 2
+
+
 async def test_it_may_be_received_the_most_times_again_before_it_dies_again(
     queues: MongoQueues,
 ) -> None:
