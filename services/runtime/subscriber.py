@@ -74,7 +74,7 @@ class Subscriber:
         self._drain_seconds = drain_seconds
         self._pause_seconds = 0.0
         self._holds = Holds(self._group, self._fuse, controls, process.name, self._holds_changed)
-        self._oldest = OldestAge(time())
+        self._oldest = OldestAge()
         self._consumer: AIOKafkaConsumer | None = None
         self._task: asyncio.Task[None] | None = None
         self._broker: KafkaBroker | None = None
@@ -166,12 +166,12 @@ class Subscriber:
             await asyncio.sleep(_WATCH_SECONDS)
 
     async def _measure_lag(self, consumer: AIOKafkaConsumer) -> None:
-        metrics, behind = self._process.metrics, 0
+        metrics, asked_at = self._process.metrics, time()
+        lags: dict[int, int] = {}
         for partition, end in (await consumer.end_offsets(list(consumer.assignment()))).items():
-            lag = end - await consumer.position(partition)
+            lags[partition.partition] = lag = end - await consumer.position(partition)
             metrics.lag.labels(partition.topic, self._group, str(partition.partition)).set(lag)
-            behind += lag
-        age = self._oldest.seconds(behind, time())
+        age = self._oldest.seconds(lags, asked_at)
         metrics.oldest_age.labels(self._topic, self._group).set(age)
 
     def _say_ready(self) -> None:
@@ -189,7 +189,7 @@ class Subscriber:
         if self._holds:
             self._hold(consumer)  # a rebalance brought partitions that are not paused yet
             raise NackMessage
-        self._oldest.take(each.timestamp / 1000 for each in records)
+        self._oldest.take((each.partition, each.timestamp / 1000) for each in records)
         try:
             await self._contract.settle(records)
         except Unavailable as error:
