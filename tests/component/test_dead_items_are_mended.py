@@ -69,7 +69,8 @@ async def test_put_back_an_item_is_as_new_and_old_leases_have_no_effect(
 async def test_put_back_an_item_is_as_old_as_it_was(queues: MongoQueues) -> None:
     await dead_items(queues, 1)
     await queues.advance(600)
-    await queues.store.enqueue([feedback(2)], [new_item(2)])
+    newer = feedback(2, received_at=datetime.now(UTC))
+    await queues.store.enqueue([newer], [new_item(2)])
     await MongoDeadItems(queues.database).redrive(DEAD, 10)
     depth = await queues.store.depth(HOUSING)
     assert depth.oldest_age_seconds == pytest.approx(600, abs=5)
