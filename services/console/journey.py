@@ -207,7 +207,7 @@ def _letter_steps(letter: DeadLetter) -> list[Step]:
     ]
     for claim in letter.claims:
         what = f"redriven by {claim.redrive}"
-        steps.append(Step(claim.at, what, detail=claim.failed or f"the {claim.count}. time"))
+        steps.append(Step(claim.at, what, detail=claim.failed or f"redrive {claim.count} of it"))
     if letter.discard is not None:
         ended = letter.discard
         steps.append(Step(ended.at, f"discarded by {ended.by}", detail=ended.reason))
