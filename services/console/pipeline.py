@@ -59,7 +59,8 @@ class Flow:
 class StageStatus:
     """One consumer over all its processes; rates in records a second, ages in seconds.
 
-    `ready` is whether one of them can work; `reasons` say why others cannot. `progress_seconds` is
+    `ready` is whether one of them can work; `reasons` say why others cannot, and are of this stage
+    and of what its process shares, not of its other stages. `progress_seconds` is
     the age of the last completed poll, of the process where it is oldest. What is `None` is not
     known: Kafka or MongoDB is away. `dead` and `retried` count since the processes started.
     """
@@ -193,8 +194,8 @@ def stage_status(
         condition=condition,
         since=since,
         reason=reason,
-        ready=any(each.ready for each in running),
-        reasons=dict(chain.from_iterable(each.reasons.items() for each in running)),
+        ready=any(each.lets_work(mine) for each, mine in consumed),
+        reasons=dict(chain.from_iterable(each.reasons_of(mine).items() for each, mine in consumed)),
         rate=sum(mine.rate for _, mine in consumed) if running else None,
         arriving=flow.arriving if flow else None,
         lag=flow.lag if flow else None,

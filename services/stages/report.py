@@ -19,7 +19,8 @@ class Consumed:
     """What one consumer of a process has done since the process started.
 
     `counts` are records by outcome (handled, dead, skipped, rewound, retried), `rate` the records
-    handled a second over the last seconds, `polled_age` the seconds since its last completed poll.
+    handled a second over the last seconds, `polled_age` the seconds since its last completed poll,
+    `part` its name among the parts of the process; processes of earlier versions do not say it.
     """
 
     topic: str
@@ -27,12 +28,14 @@ class Consumed:
     counts: Mapping[str, int]
     rate: float
     polled_age: float
+    part: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """A process at one moment. `reasons` name the parts that cannot work and why, `held` those of
-    them that wait for a person; `progress_ages` are seconds since each loop came round.
+    """A process at one moment; a kept report is dated by MongoDB's clock. `reasons` name the parts
+    that cannot work and why, `held` those of them that wait for a person; it can be `ready` without
+    some parts. `progress_ages` are seconds since each loop came round.
     """
 
     service: str
@@ -47,3 +50,15 @@ class Report:
     held: tuple[str, ...] = ()
     progress_ages: Mapping[str, float] = field(default_factory=dict)
     consumed: tuple[Consumed, ...] = ()
+
+    def lets_work(self, consumer: Consumed) -> bool:
+        """Whether one of its consumers can work. The process may be ready without it; or not be,
+        for the sake of another consumer alone.
+        """
+        reasons = self.reasons_of(consumer)
+        return consumer.part not in reasons and (self.ready or not reasons)
+
+    def reasons_of(self, consumer: Consumed) -> dict[str, str]:
+        """The reasons of this consumer's part, and of what all its consumers share."""
+        others = {each.part for each in self.consumed} - {consumer.part}
+        return {part: reason for part, reason in self.reasons.items() if part not in others}

@@ -81,6 +81,7 @@ class Reporter(Background):
                     dict(tally.counts),
                     self._rates[tally.group].look(),
                     ages.get(tally.part, 0.0),
+                    tally.part,
                 )
                 for tally in process.tallies
             ),

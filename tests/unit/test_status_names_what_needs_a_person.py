@@ -149,6 +149,15 @@ def test_a_service_of_several_stages_is_named_once() -> None:
     assert only(replace(STATUS, stages=stages)).about == "intake"
 
 
+def test_who_cannot_work_is_not_told_to_grow() -> None:
+    stuck = with_stage(
+        "tracking-routed", ready=False, reasons={"x": "no offsets"}, lag=5, oldest_seconds=90.0
+    )
+    why, behind = attention(stuck)
+    assert "cannot work: x: no offsets" in why.what
+    assert "goes on by itself" in behind.do
+
+
 def test_a_held_stage_is_not_called_unready_too() -> None:
     held = with_stage("router", fuse=MARK, ready=False, reasons={"router": "the fuse is open"})
     assert "fuse reset router" in only(held).do

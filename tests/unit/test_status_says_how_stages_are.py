@@ -15,7 +15,7 @@ from services.console.pipeline import (
 )
 from services.runtime.controls import Control, Mark
 from services.stages.report import Consumed, Report, State
-from services.stages.stage import CLASSIFIER, ROUTER
+from services.stages.stage import CLASSIFIER, ROUTER, TRACKING_PROGRESSED, TRACKING_ROUTED
 from tests.builders import NOON
 
 SECOND = timedelta(seconds=1)
@@ -85,6 +85,51 @@ def test_controls_are_shown_with_their_reasons() -> None:
 )
 def test_the_best_process_says_how_a_stage_is(reports: list[Report], condition: Condition) -> None:
     assert stage(*reports).condition is condition
+
+
+def intake(ready: bool = True, **reasons: str) -> Report:
+    """Of two stages, without which intake does its work."""
+    parts = {TRACKING_ROUTED: "routed", TRACKING_PROGRESSED: "progressed"}
+    consumed = tuple(
+        Consumed(each.topic_name("p."), each.group_name("p."), {}, 0.0, 0.5, part)
+        for each, part in parts.items()
+    )
+    return report(service="intake", ready=ready, reasons=reasons, consumed=consumed)
+
+
+@pytest.mark.parametrize(
+    ("process", "routed", "progressed"),
+    [
+        (intake(), {}, {}),
+        (intake(routed="no offsets"), {"routed": "no offsets"}, {}),
+        (
+            intake(routed="no offsets", progressed="fuse open"),
+            {"routed": "no offsets"},
+            {"progressed": "fuse open"},
+        ),
+        (
+            intake(ready=False, mongo="no primary", routed="no offsets"),
+            {"mongo": "no primary", "routed": "no offsets"},
+            {"mongo": "no primary"},
+        ),
+    ],
+)
+def test_stages_of_one_process_are_told_apart(
+    process: Report, routed: dict[str, str], progressed: dict[str, str]
+) -> None:
+    for each, reasons in ((TRACKING_ROUTED, routed), (TRACKING_PROGRESSED, progressed)):
+        found = stage_status(each, "p.", [process], None, None, NOON)
+        assert (found.ready, found.reasons) == (not reasons, reasons)
+
+
+def test_a_part_that_a_process_can_spare_is_shown_no_more() -> None:
+    found = stage(report(reasons={"mongo": "no primary"}))
+    assert (found.ready, found.reasons) == (True, {"mongo": "no primary"})
+
+
+def test_a_stage_is_ready_where_one_of_its_processes_is() -> None:
+    found = stage(report(ready=False, reasons={"": "Kafka: away"}), report("b:1"))
+    assert (found.ready, found.reasons) == (True, {"": "Kafka: away"})
 
 
 def test_a_refusal_keeps_its_reason() -> None:
