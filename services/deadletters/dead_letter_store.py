@@ -66,7 +66,7 @@ class MongoDeadLetterStore:
                 await self._marks.update_one({"_id": dead_topic}, {"$set": changes}, upsert=True)
 
     async def add(self, letters: Sequence[DeadLetter]) -> int:
-        """Inserts what is new; a repeat that carries the count of a redrive may be a new death."""
+        """Inserts what is new; a repeat may be a new death."""
         first = {letter.id: letter for letter in reversed(letters)}
         known = await insert_absent(
             self._letters, [letter_document(each) for each in first.values()]
@@ -74,7 +74,7 @@ class MongoDeadLetterStore:
         deaths = [
             UpdateOne(*statements.death(each))
             for each in letters
-            if each.redrives and (each.id in known or each is not first[each.id])
+            if each.id in known or each is not first[each.id]
         ]
         if not deaths:
             return len(first) - len(known)

@@ -8,12 +8,14 @@
 
 A letter is one record that one consumer group gave up, whatever becomes of it afterwards. Each
 claim counts one more redrive, and the count travels with the record: a dead letter that carries the
-count of the last claim says that this very redrive failed. One with a smaller count is a repeat.
+count of the last claim says that this very redrive failed. One with a smaller count is a repeat,
+but for a first death that began long after an ended letter's last: its topic was lost and made
+anew, and another record has the letter's place, and so its id.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from typing import Protocol
 
@@ -33,6 +35,10 @@ class State(StrEnum):
 
 ENDED = (State.REDRIVEN, State.DISCARDED)
 CLAIMABLE = (State.WAITING, State.DISCARDED)
+
+# a consumer that was killed before it committed gives the same record up once more, this much later
+# at most as a rule; later still it costs a look and has its effect once all the same
+REPEATED_WITHIN = timedelta(minutes=10)
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,13 +133,13 @@ def read_letter(record: DeadRecord) -> DeadLetter:
         letter = DeadLetter(
             id=story["id"],
             topic=story["topic"],
-            partition=int(story["partition"]),
-            offset=int(story["offset"]),
+            partition=_number(story["partition"], _MOST_PARTITION),
+            offset=_number(story["offset"], _MOST_OFFSET),
             group=story["group"],
             feedback_id=_feedback_id(record.key),
             error=story["error"],
             reason=story["reason"],
-            attempts=int(story["attempts"]),
+            attempts=_number(story["attempts"], _MOST_TIMES),
             first_at=_time(story["first-at"]),
             last_at=_time(story["last-at"]),
             service=story["service"],
@@ -141,7 +147,7 @@ def read_letter(record: DeadRecord) -> DeadLetter:
             size=len(record.value or b""),
             dead_partition=record.partition,
             dead_offset=record.offset,
-            redrives=int(story.get("redrives", "0")),
+            redrives=_number(story.get("redrives", "0"), _MOST_TIMES),
         )
     except KeyError as error:
         raise NoDeadLetter(f"has no header {HEADER_PREFIX}{error.args[0]}") from None
@@ -156,6 +162,8 @@ def died_again(known: DeadLetter, seen: DeadLetter) -> bool:
     """Whether a record seen in the `.dead` topic tells a new death of a letter known already."""
     if seen.redrives > known.redrives:
         return True  # the index was lost since, and is behind
+    if seen.redrives == 0:  # a topic that was lost and made anew gives its places a second time
+        return known.state in ENDED and seen.first_at > known.last_at + REPEATED_WITHIN
     redriven = known.state in (State.REDRIVING, State.REDRIVEN)
     return redriven and seen.redrives == known.redrives
 
@@ -172,8 +180,25 @@ _ID_LENGTH = 36
 _ID_CHARACTERS = frozenset("0123456789abcdef-")
 
 
+# what Kafka counts partitions and offsets in, which the database can keep, and far more often than
+# anything is tried
+_MOST_PARTITION = 2**31 - 1
+_MOST_OFFSET = 2**63 - 1
+_MOST_TIMES = 1_000_000
+
+
+def _number(text: str, most: int) -> int:
+    number = int(text)
+    if not 0 <= number <= most:
+        raise ValueError(f"has a number that is not from 0 to {most}")
+    return number
+
+
 def _time(text: str) -> datetime:
     time = datetime.fromisoformat(text)
     if time.tzinfo is None:
         raise ValueError(f"has a time without zone: {text}")
-    return time
+    try:
+        return time.astimezone(UTC)
+    except OverflowError:
+        raise ValueError(f"has a time that no calendar holds: {text}") from None

@@ -4,24 +4,29 @@ from datetime import datetime
 from typing import Any
 
 from services.deadletters.documents import letter_document
-from services.deadletters.letter import CLAIMABLE, DeadLetter, State
+from services.deadletters.letter import CLAIMABLE, ENDED, REPEATED_WITHIN, DeadLetter, State
 
 Document = dict[str, Any]
 
 _OPEN = str(State.REDRIVING)
+_SENT = [_OPEN, str(State.REDRIVEN)]
 
 
 def death(letter: DeadLetter) -> tuple[Document, Document]:
-    """`letter.died_again` as a condition, and what a new death changes."""
-    ours = {
-        "redrives": letter.redrives,
-        "state": {"$in": [str(State.REDRIVING), str(State.REDRIVEN)]},
-    }
-    kept = ("_id", "first_at", "claims")
+    """`letter.died_again` as a condition, and what a new death changes. The count of redrives never
+    falls: records of earlier ones may still be on their topic.
+    """
     row = letter_document(letter)
+    if letter.redrives:
+        kept = {"_id", "first_at", "claims"}
+        last = {"redrives": letter.redrives, "state": {"$in": _SENT}}
+        dies: Document = {"$or": [{"redrives": {"$lt": letter.redrives}}, last]}
+    else:
+        kept = {"_id", "claims", "redrives"}
+        before = letter.first_at - REPEATED_WITHIN
+        dies = {"state": {"$in": [str(state) for state in ENDED]}, "last_at": {"$lt": before}}
     changes = {name: value for name, value in row.items() if name not in kept}
-    known = {"_id": letter.id, "$or": [{"redrives": {"$lt": letter.redrives}}, ours]}
-    return known, {"$set": changes}
+    return {"_id": letter.id} | dies, {"$set": changes}
 
 
 def claimable(redrive: str) -> Document:

@@ -47,6 +47,39 @@ async def test_what_is_no_dead_letter_does_not_stop_the_index(desk: Desk) -> Non
     assert await desk.letters.count(EVERY) == 1
 
 
+async def test_numbers_that_nothing_can_keep_do_not_stop_the_index(desk: Desk) -> None:
+    sound = dead_record(1)
+    for name in ("offset", "partition", "attempts", "redrives"):
+        kept = [pair for pair in sound.headers if pair[0] != f"frontline-dead-{name}"]
+        desk.kafka.put(
+            Record(sound.topic, None, b"", (*kept, (f"frontline-dead-{name}", b"9" * 25))), 0
+        )
+    await desk.bury(sound)
+    assert await desk.letters.count(EVERY) == 1
+    assert (await desk.letters.marks())[f"{TOPIC}.dead"] == {0: 5}
+
+
+async def test_a_record_at_an_ended_letters_place_in_a_new_topic_waits(desk: Desk) -> None:
+    await desk.bury(dead_record(1), dead_record(2))
+    [sent] = await desk.letters.claim("first", Filter(ids=(letter(1).id,)), 10, NOON)
+    await desk.letters.mark_redriven([sent], NOON)
+    await desk.letters.discard(Filter(), None, Discard("olga", NOON, "a test"))
+    repeats = [dead_record(number, minutes=1) for number in (1, 2)]
+    await desk.bury(*repeats)
+    assert await desk.letters.count(Filter()) == 0, "written twice"
+
+    new = [dead_record(number, minutes=60, error=Malformed("new")) for number in (1, 2)]
+    await desk.bury(*new, *new)
+    found = await desk.letters.page(Filter(), 10)
+    assert [(each.reason, each.died_again) for each in found] == [("new", False)] * 2
+    assert sorted(each.dead_offset for each in found) == [4, 5]
+    assert {each.first_at for each in found} == {letter(minutes=60).first_at}
+    by_offset = {each.offset: each for each in found}
+    assert (by_offset[1].redrives, by_offset[2].discard) == (1, None)
+    [again] = await desk.letters.claim("second", Filter(ids=(sent.id,)), 10, NOON)
+    assert again.redrives == 2, "no count is given twice"
+
+
 async def test_a_topic_made_anew_is_read_from_its_beginning(desk: Desk) -> None:
     await desk.bury(dead_record(1), dead_record(2))
     desk.kafka.logs[f"{TOPIC}.dead", 0].clear()

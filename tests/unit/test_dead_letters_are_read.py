@@ -37,6 +37,14 @@ def test_what_is_no_dead_letter_is_refused_with_why() -> None:
         ("last-at", b"yesterday", "Invalid isoformat"),
         ("last-at", b"2026-01-01T00:00:00", "without zone"),
         ("topic", b"another", "names another topic"),
+        ("partition", b"2147483648", "from 0 to 2147483647"),
+        ("partition", b"-1", "from 0 to"),
+        ("offset", b"9" * 25, "from 0 to 9223372036854775807"),
+        ("offset", b"9" * 5000, "limit"),
+        ("attempts", b"1000001", "from 0 to 1000000"),
+        ("redrives", b"9" * 25, "from 0 to 1000000"),
+        ("first-at", b"0001-01-01T00:00:00+14:00", "no calendar"),
+        ("last-at", b"9999-12-31T23:59:59-14:00", "no calendar"),
     ]:
         headers = [pair for pair in whole.headers if pair[0] != f"frontline-dead-{name}"]
         if value is not None:
@@ -55,6 +63,17 @@ def test_a_letter_dies_again_only_by_the_redrive_that_was_last() -> None:
     waiting = replace(claimed, state=State.WAITING)
     assert not died_again(waiting, replace(letter(), redrives=2)), "the same death, written twice"
     assert died_again(letter(), replace(letter(), redrives=1)), "the index was lost since"
+
+
+def test_a_place_given_a_second_time_is_a_new_death_of_an_ended_letter_alone() -> None:
+    new = letter(minutes=60)
+    for state in (State.REDRIVEN, State.DISCARDED):
+        ended = replace(letter(), state=state, redrives=1)
+        assert died_again(ended, new)
+        assert not died_again(ended, letter(minutes=5)), "a record given up twice, by a restart"
+        assert not died_again(replace(ended, last_at=new.last_at), new), "it is known already"
+    for state in (State.WAITING, State.REDRIVING):
+        assert not died_again(replace(letter(), state=state), new)
 
 
 def test_a_redriven_record_is_the_original_for_its_group_and_partition() -> None:
