@@ -2,14 +2,14 @@
 
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 from services.console.settings import ConsoleSettings
 from services.runtime.browse import Browser
 from services.runtime.kafka import Producer
 from services.runtime.metrics import Metrics
-from services.runtime.mongo import Client, Database, connect
+from services.runtime.mongo import Client, Database, connect, server_time
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +42,15 @@ async def open_connections(
             yield opened
     finally:
         opened.client.close()
+
+
+async def by_server_time(connections: Connections) -> Connections:
+    """The same with a clock that goes as MongoDB's, for what judges leases, reports and ages: the
+    clock of an operator's machine may be wrong. Raises `Unavailable`.
+    """
+    own = connections.clock
+    ahead = await server_time(connections.database) - own()
+    return replace(connections, clock=lambda: own() + ahead)
 
 
 def _now() -> datetime:

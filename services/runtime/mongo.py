@@ -7,7 +7,7 @@ the change to PyMongo's own asyncio client is a change to this module.
 import os
 from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import contextmanager
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 # each call holds a thread of Motor's pool, for its whole deadline while MongoDB is away: by default
@@ -68,6 +68,7 @@ __all__ = [
     "insert_absent",
     "insert_unordered",
     "read_span",
+    "server_time",
 ]
 
 
@@ -110,6 +111,16 @@ async def disk_use(database: Database) -> tuple[int, int]:
     with database_errors():
         stats = await database.command("dbStats")
     return int(stats["fsUsedSize"]), int(stats["fsTotalSize"])
+
+
+async def server_time(database: Database) -> datetime:
+    """What time it is by the primary's clock, which dates leases and reports (`$$NOW`): whoever
+    judges them must not go by a clock of its own. Raises `Unavailable`.
+    """
+    with database_errors():
+        hello = await database.command("hello")
+    moment: datetime = hello["localTime"]
+    return moment.replace(tzinfo=UTC)
 
 
 async def check_safety(client: Client, mode: Mode) -> None:

@@ -10,7 +10,7 @@ from secrets import token_hex
 from schemas.topics import MAX_RECORD_BYTES
 from services.audit.audit_store import MongoAuditLog
 from services.audit.entry import Details
-from services.console.connections import Connections
+from services.console.connections import Connections, by_server_time
 from services.console.errors import NotFound, NothingMatched, Refusal, WrongInput
 from services.console.operations.dead_letters import (
     checked,
@@ -84,6 +84,7 @@ async def cancel_redrive(
     What it did not redrive waits again. Raises `NotFound`; one that has ended is left as it is.
     """
     kept = stated(reason)
+    connections = await by_server_time(connections)  # by which the lease of whoever runs it goes
     redrives = MongoRedriveStore(connections.database)
     found = await redrives.find(name)
     if found is None:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from time import perf_counter
 
-from services.console.connections import Connections
+from services.console.connections import Connections, by_server_time
 from services.console.verification.evidence import (
     Evidence,
     Kind,
@@ -131,9 +131,10 @@ async def verify(
 
     `found` gets each fault as soon as it is known; memory does not grow with the period. What
     stands open now is looked at whatever its age: the outbox, leases, acknowledgements, redrives,
-    the audit. Raises `WrongInput` for a period that is not over or beyond retention, `Unavailable`.
+    the audit. What time it is says MongoDB. Raises `WrongInput` for a period that is not over or beyond retention, `Unavailable`.
     """
     started = perf_counter()
+    connections = await by_server_time(connections)
     period = settled_period(since, until, settle, connections.clock())
     tally, steps = _Tally(found), _Steps(progress)
     async with Ledger() as ledger:
