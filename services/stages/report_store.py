@@ -30,10 +30,13 @@ class MongoReports:
         self._reports = database[COLLECTION].with_options(write_concern=WriteConcern(w=1))
 
     async def write(self, report: Report) -> None:
-        """Takes the place of the process's earlier report."""
+        """Takes the place of the process's earlier report, and is dated by the server's clock."""
         document = _document(report)
+        dated = {"$mergeObjects": [{"$literal": document}, {"at": "$$NOW"}]}
         with database_errors():
-            await self._reports.replace_one({"_id": document["_id"]}, document, upsert=True)
+            await self._reports.update_one(
+                {"_id": document["_id"]}, [{"$replaceWith": dated}], upsert=True
+            )
 
     async def read_all(self) -> list[Report]:
         """Every process that reported within a day, by service and instance."""
@@ -53,10 +56,15 @@ def _document(report: Report) -> Document:
 
 
 def _report(row: Mapping[str, Any]) -> Report:
-    fields = {name: value for name, value in row.items() if name != "_id"}
+    """A report, without what a process of a later version says besides."""
+    fields = {name: row[name] for name in Report.__slots__ if name in row}
     fields["state"] = State(fields["state"])
     fields["held"] = tuple(fields["held"])
     fields["reasons"] = dict(fields["reasons"])
     fields["progress_ages"] = dict(fields["progress_ages"])
-    fields["consumed"] = tuple(Consumed(**each) for each in fields["consumed"])
+    fields["consumed"] = tuple(map(_consumed, fields["consumed"]))
     return Report(**fields)
+
+
+def _consumed(row: Mapping[str, Any]) -> Consumed:
+    return Consumed(**{name: row[name] for name in Consumed.__slots__ if name in row})
