@@ -124,6 +124,9 @@ class MemoryKafka:
     async def ends(self, topic: str) -> dict[int, int]:
         return {part: len(log) for (name, part), log in self.logs.items() if name == topic}
 
+    async def beginnings(self, topic: str) -> dict[int, int]:
+        return {part: self.begins.get((topic, part), 0) for part in await self.ends(topic)}
+
     async def one(self, topic: str, partition: int, offset: int) -> ConsumerRecord | None:
         log = self.logs[topic, partition]
         begin = self.begins.get((topic, partition), 0)

@@ -1,8 +1,8 @@
 """Holds a redrive by a lease, so that one process at a time runs it; renewed in the background."""
 
 import asyncio
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager, suppress
 from time import monotonic
 
 from services.deadletters.redrive import Marks, Redrive
@@ -27,6 +27,16 @@ class Hold:
         self._holder = holder
         self._seconds = seconds
         self._good_until = monotonic() + seconds
+        self.returnable = True
+
+    @contextmanager
+    def publishing(self) -> Iterator[None]:
+        """Around a publishing. One that is interrupted leaves the lease to expire: what the
+        producer had in hand may still arrive, and nobody may look for it before.
+        """
+        self.returnable = False
+        yield
+        self.returnable = True
 
     async def renew(self, tally: Tally | None = None) -> Redrive:
         """Keeps the lease, and says how the redrive stands; raises `HeldElsewhere` when lost."""
@@ -60,7 +70,8 @@ class Hold:
 async def held(
     store: RedriveStore, name: str, holder: str, seconds: float = LEASE_SECONDS
 ) -> AsyncIterator[Hold]:
-    """Takes the lease, waiting once for that of a process that may have died, and gives it back.
+    """Takes the lease, waiting once for that of a process that may have died, and gives it back,
+    unless a publishing was interrupted.
 
     Raises `HeldElsewhere` when the other one is alive, or the redrive ended meanwhile.
     """
@@ -77,5 +88,6 @@ async def held(
         keeping.cancel()
         with suppress(asyncio.CancelledError):
             await keeping
-        with suppress(Unavailable):  # it expires by itself
-            await store.release(name, holder)
+        if hold.returnable:
+            with suppress(Unavailable):  # it expires by itself
+                await store.release(name, holder)

@@ -9,6 +9,9 @@ from services.runtime.browse import Browser
 # reading what lies between letters is cheaper than asking for each, up to so many records for one
 _MOST_BETWEEN = 20
 
+TAKEN = "retention has taken its record"
+REPLACED = "another record has its place: its topic was made anew"
+
 
 class RecordReader:
     """Finds records by their letters' places."""
@@ -17,7 +20,7 @@ class RecordReader:
         self._browser = browser
 
     async def read(self, letters: Sequence[DeadLetter]) -> dict[str, DeadRecord]:
-        """The records by letter id, without those that retention took.
+        """The records by letter id, without those that are not there: `gone` says why.
 
         Raises `Unavailable` when Kafka is away.
         """
@@ -28,11 +31,21 @@ class RecordReader:
         return found
 
     async def one(self, letter: DeadLetter) -> DeadRecord | None:
-        """The record of one letter; `None` when retention took it."""
+        """The record of one letter; `None` when it is not there."""
         record: DeadRecord | None = await self._browser.one(
             letter.dead_topic, letter.dead_partition, letter.dead_offset
         )
         return record if record is not None and _is_of(record, letter) else None
+
+    async def gone(self, letter: DeadLetter) -> str | None:
+        """Why the record of a letter is gone for good; `None` when it may be there after all."""
+        begins = await self._browser.beginnings(letter.dead_topic)
+        if letter.dead_offset < begins.get(letter.dead_partition, 0):
+            return TAKEN
+        record = await self._browser.one(
+            letter.dead_topic, letter.dead_partition, letter.dead_offset
+        )
+        return None if record is None or _is_of(record, letter) else REPLACED
 
     async def _read(self, dead_topic: str, letters: list[DeadLetter]) -> dict[str, DeadRecord]:
         starts, ends = _span(letters)

@@ -32,12 +32,13 @@ from services.deadletters.redrive import (
 )
 from services.deadletters.store import DeadLetterStore, RedriveStore, Tally
 from services.runtime.browse import Browser
+from services.runtime.errors import Unavailable
 from services.runtime.kafka import Producer, Record
 from services.runtime.redrive import read_redriven
 
 _POLL_SECONDS = 1.0
-GONE = "retention has taken its record"
 TOO_LARGE = "its record is larger than its topic takes"
+NOWHERE = "its topic has no such partition"
 
 Progress = Callable[[Redrive], None]
 
@@ -165,24 +166,48 @@ class _Run:
 
     async def _send(self, taken: Sequence[DeadLetter], marks: Marks) -> None:
         """Publishes claimed letters and marks them; `marks` are those of an interrupted run."""
+        read = await self._read(taken)
+        topics = {letter.topic for letter, _ in read}
+        ends = {topic: await self.kafka.browser.ends(topic) for topic in topics}
+        ready: list[tuple[DeadLetter, Record]] = []
+        for letter, record in read:
+            if letter.partition in ends[letter.topic]:
+                ready.append((letter, record))
+            else:
+                await self._fail(letter, NOWHERE)
+        if not ready:
+            return
+        noted = {topic: {**ends[topic], **marks.get(topic, {})} for topic in topics}
+        await self.hold.note({**marks, **noted})
+        with self.hold.publishing():
+            await self.kafka.producer.publish([record for _, record in ready])
+        await self._mark([letter for letter, _ in ready])
+
+    async def _read(self, taken: Sequence[DeadLetter]) -> list[tuple[DeadLetter, Record]]:
+        """The letters that can be sent, with their records. Raises `Unavailable` for one whose
+        record is not there, and is not gone for good either.
+        """
         found = await self.reader.read(taken)
         ready: list[tuple[DeadLetter, Record]] = []
         for letter in taken:
             if letter.id not in found:
-                await self._fail(letter, GONE)
+                await self._fail(letter, await self._why_gone(letter))
                 continue
             record = redriven_record(letter, found[letter.id])
             if record_bytes(record) > self.kafka.most_bytes:
                 await self._fail(letter, TOO_LARGE)
             else:
                 ready.append((letter, record))
-        if not ready:
-            return
-        topics = {letter.topic for letter, _ in ready}
-        ends = {topic: await self.kafka.browser.ends(topic) for topic in topics - marks.keys()}
-        await self.hold.note(ends | dict(marks))
-        await self.kafka.producer.publish([record for _, record in ready])
-        await self._mark([letter for letter, _ in ready])
+        return ready
+
+    async def _why_gone(self, letter: DeadLetter) -> str:
+        if why := await self.reader.gone(letter):
+            return why
+        raise Unavailable(
+            f"Kafka: {letter.dead_topic} has no record yet at partition {letter.dead_partition}"
+            f" offset {letter.dead_offset}, of letter {letter.id}: try again; if the topic was made"
+            " anew, cancel the redrive and discard what died before"
+        )
 
     async def _mark(self, letters: Sequence[DeadLetter]) -> None:
         await self.letters.mark_redriven(letters, self.clock())

@@ -1,7 +1,7 @@
 """A redrive on the real database: wherever it is killed and run again, each letter is sent once."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import replace
 from itertools import count
 
@@ -11,9 +11,11 @@ from services.deadletters import redrive as redrives
 from services.deadletters.filter import Filter
 from services.deadletters.hold import HeldElsewhere
 from services.deadletters.letter import State
+from services.deadletters.records import REPLACED, TAKEN
 from services.deadletters.redrive import JobState, Redrive
-from services.deadletters.redriving import GONE, TOO_LARGE
+from services.deadletters.redriving import NOWHERE, TOO_LARGE
 from services.runtime.errors import Unavailable
+from services.runtime.kafka import Record
 from tests.builders import NOON
 from tests.deadletters import TOPIC, Desk, Fate, Killed, dead_record, desk_on, died_after_redrive
 from tests.deadletters import letter as letter_of
@@ -112,8 +114,35 @@ async def test_an_outage_leaves_it_to_be_run_again(
             await desk.redriving().run("first")
     found = await desk.redrives.find("first")
     assert found is not None
-    assert (found.state, found.held_until) == (JobState.RUNNING, None)
-    await desk.redriving(holder="another").run("first")
+    assert found.state is JobState.RUNNING
+    assert (await run_again(desk)).redriven == LETTERS
+    assert sent(desk) == [(name, 1) for name in ids]
+
+
+async def test_interrupted_while_it_publishes_nobody_goes_on_before_its_lease_expires(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ids = await five_letters(desk)
+    await desk.order()
+    publishing, arrive = asyncio.Event(), desk.kafka.publish
+
+    async def linger(records: Sequence[Record]) -> None:
+        late.extend(records)
+        publishing.set()
+        await asyncio.Event().wait()
+
+    late: list[Record] = []
+    with monkeypatch.context() as patch:
+        patch.setattr(desk.kafka, "publish", linger)
+        running = asyncio.create_task(desk.redriving(lease_seconds=2).run("first"))
+        await publishing.wait()
+        running.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await running
+    another = asyncio.create_task(desk.redriving(holder="another").run("first"))
+    await asyncio.sleep(0.5)
+    await arrive(late)  # what a client has in hand is sent while it ends
+    assert (await another).redriven == LETTERS
     assert sent(desk) == [(name, 1) for name in ids]
 
 
@@ -189,8 +218,43 @@ async def test_what_cannot_be_sent_waits_and_says_why(desk: Desk) -> None:
     ended = await desk.redriving(most_bytes=2000).run("first")
     assert (ended.state, ended.redriven, ended.failed) == (JobState.DONE, 1, 2)
     waiting = {each.offset: each.unsendable for each in await desk.letters.page(Filter(), 10)}
-    assert waiting == {0: GONE, 2: TOO_LARGE}
+    assert waiting == {0: TAKEN, 2: TOO_LARGE}
     assert await desk.letters.count(Filter(sendable=True)) == 0
+
+
+async def test_a_letter_of_a_partition_that_is_not_there_fails_alone(desk: Desk) -> None:
+    stray = dead_record(1)
+    headers = [pair for pair in stray.headers if pair[0] != "frontline-dead-partition"]
+    await desk.bury(
+        replace(stray, headers=(*headers, ("frontline-dead-partition", b"7"))), dead_record(2)
+    )
+    await desk.order()
+    ended = await desk.redriving().run("first")
+    assert (ended.state, ended.redriven, ended.failed) == (JobState.DONE, 1, 1)
+    [waiting] = await desk.letters.page(Filter(), 10)
+    assert (waiting.partition, waiting.unsendable) == (7, NOWHERE)
+
+
+async def test_a_record_that_another_has_the_place_of_is_gone(desk: Desk) -> None:
+    await desk.bury(dead_record(1))
+    desk.kafka.logs[f"{TOPIC}.dead", 0].clear()
+    desk.kafka.bury(dead_record(2))
+    await desk.order()
+    assert (await desk.redriving().run("first")).failed == 1
+    [waiting] = await desk.letters.page(Filter(), 10)
+    assert (waiting.offset, waiting.unsendable) == (1, REPLACED)
+
+
+async def test_a_record_that_is_not_there_yet_is_asked_for_again(desk: Desk) -> None:
+    await desk.bury(dead_record(1), dead_record(2))
+    log = desk.kafka.logs[f"{TOPIC}.dead", 0]
+    behind = log.pop()
+    await desk.order()
+    with pytest.raises(Unavailable, match="no record yet at partition 0 offset 1"):
+        await desk.redriving().run("first")
+    log.append(behind)
+    ended = await desk.redriving().run("first")
+    assert (ended.redriven, ended.failed) == (2, 0)
 
 
 async def test_letters_far_apart_are_read_one_by_one(desk: Desk) -> None:

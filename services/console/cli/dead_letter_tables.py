@@ -53,7 +53,7 @@ def detail(found: LetterDetail) -> RenderableType:
     parts: list[RenderableType] = [_pairs(_story(found.letter))]
     record = found.record
     if record is None:
-        parts.append(Text("Its record is gone: retention has taken it, and it cannot be redriven."))
+        parts.append(Text("Its record was not found: retention took it, or its topic is new."))
         return Group(*parts)
     parts.append(_pairs([("key", record.key), *record.headers]))
     if record.value is None:

@@ -49,7 +49,7 @@ class WholeRecord:
 
 @dataclass(frozen=True, slots=True)
 class LetterDetail:
-    """All that is known of a letter; without `record` when retention took it."""
+    """All that is known of a letter; without `record` when its topic has not got it."""
 
     letter: DeadLetter
     record: WholeRecord | None
