@@ -4,26 +4,36 @@ import asyncio
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from secrets import token_hex
 from time import perf_counter
-from typing import Any
+from typing import Any, Self
 
 from services.queues import statements
 from services.runtime.errors import Unavailable
-from services.runtime.mongo import Database, Document, DuplicateKeyError, database_errors
+from services.runtime.mongo import (
+    Database,
+    Document,
+    DuplicateKeyError,
+    database_errors,
+    server_time,
+)
 
 COLLECTION = "queue_counts"
 
 # a count is made again after this long, or after so many times as long as the last one took
 FRESH_SECONDS = 2.0
 REST = 60
+# one that failed or was given up is tried again sooner, because nothing came of it
+REST_AFTER_FAILURE = 20
 
 _SNAPSHOT = "departments"
 _LEASE_SECONDS = 30.0
+# a count under way is waited for so long when the last snapshot is at most this old, or older
 _PATIENCE_SECONDS = 0.3
+_LONGER_PATIENCE_SECONDS = 2.0
+_OLD = timedelta(minutes=2)
 _LOOK_AGAIN_SECONDS = 0.05
-_TOO_OLD = timedelta(minutes=2)
 _AT_ONCE = 4
 
 
@@ -53,8 +63,9 @@ class MongoQueueCounts:
     """The newest snapshot, counted anew by whoever asks when it is no longer fresh.
 
     Any number of processes may ask at any pace: one counts at a time, and rests `REST` times as
-    long as counting took, so that asking costs the database at most a sixtieth of its time. An
-    async context manager: its end gives up a count that nobody waits for.
+    long as counting took, so that asking costs the database at most a sixtieth of its time. A count
+    that fails or is given up is noted and rested from, too. An async context manager: its end gives
+    up a count that nobody waits for.
     """
 
     def __init__(self, database: Database, departments: Sequence[str]) -> None:
@@ -64,7 +75,7 @@ class MongoQueueCounts:
         self._departments = tuple(departments)
         self._counting: asyncio.Task[QueueCounts | None] | None = None
 
-    async def __aenter__(self) -> "MongoQueueCounts":
+    async def __aenter__(self) -> Self:
         return self
 
     async def __aexit__(self, *_: object) -> None:
@@ -73,60 +84,74 @@ class MongoQueueCounts:
             with suppress(asyncio.CancelledError, Unavailable):
                 await self._counting
 
-    async def read(self) -> QueueCounts:
-        """A snapshot that is fresh, or the last one when counting takes long and it is not too old.
+    async def read(self) -> QueueCounts | None:
+        """A snapshot that is fresh, or the last one when counting takes long, whatever its age.
 
-        Raises `Unavailable`.
+        Where there is none, it waits for the first count; none while the first one rests after it
+        failed. Raises `Unavailable`.
         """
         with suppress(TimeoutError):
             async with asyncio.timeout(_LEASE_SECONDS):
                 while True:
-                    if counts := await self._look():
+                    with database_errors():
+                        document, now = await asyncio.gather(
+                            self._snapshots.find_one({"_id": _SNAPSHOT}),
+                            server_time(self._database),
+                        )
+                    known = _read(document, self._departments)
+                    if _rests(document or {}, known, now):
+                        return known
+                    if counts := await self._renewed(document or {}, known, now):
                         return counts
                     await asyncio.sleep(_LOOK_AGAIN_SECONDS)
         raise Unavailable("MongoDB: another process counts the queues and does not end; ask again")
 
-    async def _look(self) -> QueueCounts | None:
-        """One try; none while another process makes the first count in a long time."""
-        with database_errors():
-            document, hello = await asyncio.gather(
-                self._snapshots.find_one({"_id": _SNAPSHOT}), self._database.command("hello")
-            )
-        known, now = _read(document, self._departments), _time(hello)
-        if known is not None and _is_fresh(known, now):
-            return known
-        if self._counting is None or self._counting.done():
-            seen = (document or {}).get("counted_at")
-            self._counting = asyncio.create_task(self._count_alone(now, seen))
-            self._counting.add_done_callback(_look_at)
-        usable = known if known is not None and now - known.counted_at < _TOO_OLD else None
-        await asyncio.wait({self._counting}, timeout=_PATIENCE_SECONDS if usable else None)
-        return (self._counting.result() if self._counting.done() else None) or usable
+    async def finish(self, seconds: float) -> None:
+        """Lets a count that is under way end, but waits no longer than this."""
+        if self._counting is not None:
+            await asyncio.wait({self._counting}, timeout=seconds)
 
-    async def _count_alone(self, now: datetime, seen: datetime | None) -> QueueCounts | None:
+    async def _renewed(
+        self, document: Document, known: QueueCounts | None, now: datetime
+    ) -> QueueCounts | None:
+        """A new count, or what is known; none while another process makes the first count."""
+        if self._counting is None or self._counting.done():
+            self._counting = asyncio.create_task(self._count_alone(now, _seen(document)))
+            self._counting.add_done_callback(_look_at)
+        patience = None
+        if known is not None:
+            is_old = now - known.counted_at > _OLD
+            patience = _LONGER_PATIENCE_SECONDS if is_old else _PATIENCE_SECONDS
+        await asyncio.wait({self._counting}, timeout=patience)
+        if not self._counting.done() or (known is not None and self._counting.exception()):
+            return known
+        return self._counting.result() or known
+
+    async def _count_alone(self, now: datetime, seen: Document) -> QueueCounts | None:
         """Counts and stores, if nobody else does or has done since the snapshot of `seen`."""
-        token = token_hex(8)
+        token, started = token_hex(8), perf_counter()
         if not await self._take_lease(token, now, seen):
             return None
-        changes: Document = {}
+        counts = None
         try:
             counts = await self._count(now)
-            changes = {"$set": _document(counts)}
             return counts
         finally:
+            took = perf_counter() - started
+            changes = _document(counts) if counts else {"failed": {"at": now, "took": took}}
+            done = {"counting": ""} | ({"failed": ""} if counts else {})
             with database_errors():
                 await self._snapshots.update_one(
-                    {"_id": _SNAPSHOT, "counting.token": token},
-                    changes | {"$unset": {"counting": ""}},
+                    {"_id": _SNAPSHOT, "counting.token": token}, {"$set": changes, "$unset": done}
                 )
 
-    async def _take_lease(self, token: str, now: datetime, seen: datetime | None) -> bool:
+    async def _take_lease(self, token: str, now: datetime, seen: Document) -> bool:
         free = {"$or": [{"counting": None}, {"counting.until": {"$lte": now}}]}
         until = now + timedelta(seconds=_LEASE_SECONDS)
         try:
             with database_errors():
                 taken = await self._snapshots.update_one(
-                    {"_id": _SNAPSHOT, "counted_at": seen} | free,
+                    {"_id": _SNAPSHOT} | seen | free,
                     {"$set": {"counting": {"token": token, "until": until}}},
                     upsert=True,
                 )
@@ -174,14 +199,21 @@ def _look_at(task: "asyncio.Task[QueueCounts | None]") -> None:
         task.exception()
 
 
-def _is_fresh(counts: QueueCounts, now: datetime) -> bool:
-    rest = timedelta(seconds=max(FRESH_SECONDS, REST * counts.took_seconds))
-    return now - counts.counted_at < rest
+def _rests(document: Document, known: QueueCounts | None, now: datetime) -> bool:
+    """Whether the last count is fresh, or the last try was too costly to be made again by now."""
+    if known is not None and _is_since(now, known.counted_at, REST * known.took_seconds):
+        return True
+    failed = document.get("failed")
+    return failed is not None and _is_since(now, failed["at"], REST_AFTER_FAILURE * failed["took"])
 
 
-def _time(hello: Document) -> datetime:
-    moment: datetime = hello["localTime"]
-    return moment.replace(tzinfo=UTC)
+def _is_since(now: datetime, moment: datetime, seconds: float) -> bool:
+    return now - moment < timedelta(seconds=max(FRESH_SECONDS, seconds))
+
+
+def _seen(document: Document) -> Document:
+    """What a count is not made again for when somebody else changed it meanwhile."""
+    return {name: document.get(name) for name in ("counted_at", "failed")}
 
 
 def _document(counts: QueueCounts) -> Document:

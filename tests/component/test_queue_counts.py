@@ -7,7 +7,16 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from services.queues import statements
-from services.queues.count_store import COLLECTION, REST, MongoQueueCounts, QueueCount, QueueCounts
+from services.queues.count_store import (
+    COLLECTION,
+    REST,
+    REST_AFTER_FAILURE,
+    MongoQueueCounts,
+    QueueCount,
+    QueueCounts,
+)
+from services.runtime.errors import Unavailable
+from services.runtime.mongo import Database
 from tests.builders import NOON, feedback
 from tests.component.queue_stores import MongoQueues, mongo_queues, new_item
 
@@ -29,7 +38,9 @@ async def fill(queues: MongoQueues, items: int, department: str = "MHCLG") -> No
 
 async def ask(queues: MongoQueues) -> QueueCounts:
     async with MongoQueueCounts(queues.database, DEPARTMENTS) as counts:
-        return await counts.read()
+        found = await counts.read()
+        assert found is not None
+        return found
 
 
 async def age(queues: MongoQueues, seconds: float) -> None:
@@ -108,6 +119,70 @@ async def test_a_killed_counter_is_replaced_when_its_time_is_over(queues: MongoQ
     counting = {"token": "killed", "until": NOON - timedelta(days=9_000)}
     await queues.database[COLLECTION].insert_one({"_id": "departments", "counting": counting})
     assert (await ask(queues)).queues[0].waiting == 5
+
+
+class Slow(MongoQueueCounts):
+    """Counts no sooner than it may; fails instead while it is told to."""
+
+    def __init__(self, database: Database) -> None:
+        super().__init__(database, DEPARTMENTS)
+        self.may = asyncio.Event()
+        self.fails = False
+        self.counted = 0
+
+    async def _count(self, now: datetime) -> QueueCounts:
+        self.counted += 1
+        if self.fails:
+            raise Unavailable("MongoDB: too slow")
+        await self.may.wait()
+        return await super()._count(now)
+
+
+async def test_a_first_count_that_is_given_up_is_rested_from(queues: MongoQueues) -> None:
+    await fill(queues, 5)
+    async with Slow(queues.database) as counts:
+        with pytest.raises(TimeoutError):
+            await asyncio.wait_for(counts.read(), 0.5)
+    assert counts.counted == 1
+    snapshot = await queues.database[COLLECTION].find_one()
+    assert snapshot is not None
+    assert "counting" not in snapshot
+    assert snapshot["failed"]["took"] >= 0.4
+    async with MongoQueueCounts(queues.database, DEPARTMENTS) as others:
+        assert await others.read() is None
+    took = timedelta(seconds=REST_AFTER_FAILURE * snapshot["failed"]["took"] + 1)
+    earlier = {"$set": {"failed.at": snapshot["failed"]["at"] - took}}
+    await queues.database[COLLECTION].update_one({}, earlier)
+    assert (await ask(queues)).queues[0].waiting == 5
+    await age(queues, 3)
+    await fill(queues, 7)
+    assert (await ask(queues)).queues[0].waiting == 7, "the failure is forgotten"
+
+
+async def test_a_count_that_fails_is_rested_from_and_the_last_one_told(queues: MongoQueues) -> None:
+    before = await ask(queues)
+    await age(queues, 3_600)
+    async with Slow(queues.database) as counts:
+        counts.fails = True
+        for _ in range(5):
+            found = await counts.read()
+            assert found is not None
+            assert found.queues == before.queues
+    assert counts.counted == 1
+
+
+async def test_a_snapshot_of_any_age_is_told_while_a_count_takes_long(queues: MongoQueues) -> None:
+    before = await ask(queues)
+    await age(queues, 90_000)
+    await fill(queues, 5)
+    async with Slow(queues.database) as counts:
+        found = await asyncio.wait_for(counts.read(), 10)
+        assert found is not None
+        assert found.counted_at == before.counted_at - timedelta(seconds=90_000)
+        counts.may.set()
+        await counts.finish(10)
+    assert (await ask(queues)).queues[0].waiting == 5, "it ended before its context did"
+    assert counts.counted == 1
 
 
 async def test_a_new_department_is_counted_at_once(queues: MongoQueues) -> None:
