@@ -1,24 +1,23 @@
 """Turns bytes of unknown origin into lines that a terminal or a page can show without harm."""
 
+from services.runtime.plain_text import escape
+
 _ROW = 16
-_SAFE_CONTROLS = frozenset("\n\t")
+_SAFE_CONTROLS = "\n\t"
 
 
 def show_bytes(value: bytes) -> str:
-    """The text, where it is UTF-8 that only prints; else a hex dump: place, bytes, and their ASCII.
-
-    What steers a terminal or turns the direction of writing does not print, and is dumped.
+    r"""The text, with `\u001b` for what steers a terminal, turns the direction of writing or has no
+    width; a hex dump, place, bytes and their ASCII, where it is not UTF-8 or most does not print.
     """
     text = _text_of(value)
-    return hex_dump(value) if text is None else text
+    return hex_dump(value) if text is None else escape(text, keep=_SAFE_CONTROLS)
 
 
 def show_line(value: bytes) -> str:
-    """As one line: the text where it prints, else its bytes with escapes."""
+    """As one line: the text with escapes for what does not print, else its bytes with escapes."""
     text = _text_of(value)
-    if text is None or not text.isprintable():
-        return repr(value)[2:-1]
-    return text
+    return repr(value)[2:-1] if text is None else escape(text)
 
 
 def hex_dump(value: bytes) -> str:
@@ -27,12 +26,13 @@ def hex_dump(value: bytes) -> str:
 
 
 def _text_of(value: bytes) -> str | None:
+    """With lines that end as ours do; none for what was not meant to be read."""
     try:
-        text = value.decode()
+        text = value.decode().replace("\r\n", "\n")
     except UnicodeDecodeError:
         return None
-    prints = all(char.isprintable() or char in _SAFE_CONTROLS for char in text)
-    return text if prints else None
+    harmful = sum(not (char.isprintable() or char.isspace()) for char in text)
+    return text if 2 * harmful <= len(text) else None
 
 
 def _row(part: bytes, at: int) -> str:

@@ -52,6 +52,7 @@ PURE = {
     "services/routing/rules.py",
     "services/runtime/errors.py",
     "services/runtime/fuse.py",
+    "services/runtime/plain_text.py",
     "services/runtime/waiting.py",
     "services/tracing/hop.py",
 }
