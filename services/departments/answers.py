@@ -5,6 +5,7 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field
 
 from schemas.feedback import Slug
+from services.runtime.plain_text import steers
 
 MAX_ITEMS = 100
 MAX_LEASES = 500
@@ -15,6 +16,15 @@ MAX_WAIT_SECONDS = 20
 def _refuse_blank(value: str) -> str:
     if not value.strip():
         raise ValueError("write at least one word")
+    return value
+
+
+def _refuse_steering(value: str) -> str:
+    """It is read at a terminal."""
+    if steers(value):
+        raise ValueError(
+            "write one line, without control characters and marks that turn the direction of writing"
+        )
     return value
 
 
@@ -71,7 +81,16 @@ class ReleaseRequest(LeasesRequest):
 class DeadLetterRequest(LeasesRequest):
     """Leases on items that the department cannot handle, and why."""
 
-    reason: Annotated[str, Field(min_length=1, max_length=500), AfterValidator(_refuse_blank)]
+    reason: Annotated[
+        str,
+        Field(
+            min_length=1,
+            max_length=500,
+            description="One line: no control characters, no marks of the direction of writing.",
+        ),
+        AfterValidator(_refuse_blank),
+        AfterValidator(_refuse_steering),
+    ]
 
 
 class ReceivedItem(_Body):

@@ -223,6 +223,10 @@ BAD: list[tuple[str, Any, str]] = [
     ("release", {"leases": [], "delay_seconds": -1}, "#/delay_seconds"),
     ("dead-letter", {"leases": []}, "#/reason"),
     ("dead-letter", {"leases": [], "reason": "  "}, "#/reason"),
+    ("dead-letter", {"leases": [], "reason": "gone \x1b[2J"}, "#/reason"),
+    ("dead-letter", {"leases": [], "reason": "gone \x9b2J"}, "#/reason"),
+    ("dead-letter", {"leases": [], "reason": "turned \u202eround"}, "#/reason"),
+    ("dead-letter", {"leases": [], "reason": "two\nlines"}, "#/reason"),
 ]
 
 
