@@ -15,7 +15,7 @@ from services.console.cli.options import AsJson
 from services.console.cli.session import KeyCheck, Session, run
 from services.console.cli.tables import moment, table
 from services.console.notice import Urgency
-from services.console.operations.status import PipelineView
+from services.console.operations.status import FIRST_COUNT_SECONDS, PipelineView
 from services.console.periods import length
 from services.console.pipeline import Condition, PipelineStatus, StageStatus
 
@@ -30,14 +30,17 @@ def status(everything: Departments = False, as_json: AsJson = False) -> None:
     """How the pipeline is, what needs a person first.
 
     Answers while Kafka or MongoDB is away, with what is known without it, and then ends with 69.
+    Waits up to 20 s where deep queues have to be counted.
 
     Example: `frontline status --json`
     """
 
     async def work(session: Session) -> int:
         async with PipelineView(session.connections) as view:
-            found = await view.read()
-        session.screen.show(found, lambda each: render(each, everything))
+            found = await view.read(FIRST_COUNT_SECONDS)
+            session.screen.show(found, lambda each: render(each, everything))
+            if found.mongo.problem is None:
+                await view.finish_count()
         return exits.AWAY if found.kafka.problem or found.mongo.problem else exits.GOOD
 
     run(work, as_json=as_json, key=KeyCheck.UNLESS_AWAY)
@@ -156,6 +159,8 @@ def _stores(found: PipelineStatus) -> Iterator[Text]:
 
 def _departments(found: PipelineStatus, everything: bool) -> Iterator[RenderableType]:
     if found.departments is None or found.counted_at is None:
+        if found.mongo.problem is None:
+            yield Text("Queues: counting them took too long; ask again in a while", style="dim")
         return
     rows = [
         (

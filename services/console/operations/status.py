@@ -10,7 +10,7 @@ from typing import TypeVar
 from schemas.departments import load_departments
 from schemas.topics import CONSUMED
 from services.console.attention import attention
-from services.console.connections import Connections
+from services.console.connections import Connections, by_server_time
 from services.console.pipeline import (
     DeadLettersStatus,
     DepartmentStatus,
@@ -19,6 +19,7 @@ from services.console.pipeline import (
     Flow,
     OutboxStatus,
     PipelineStatus,
+    StageStatus,
     age,
     process_status,
     stage_status,
@@ -28,15 +29,20 @@ from services.deadletters.index import DeadLetterIndex
 from services.deadletters.letter import DEAD_TOPIC_SUFFIX
 from services.queues.count_store import MongoQueueCounts, QueueCounts
 from services.receipts.receipt_store import MOST_COUNTED, Backlog, MongoReceiptStore
+from services.runtime.controls import Control
 from services.runtime.errors import Unavailable
 from services.runtime.mongo import disk_use
 from services.stages.control_store import MongoControls
+from services.stages.report import Report
 from services.stages.report_store import MongoReports
 from services.stages.stage import STAGES, Stage
 
 # a dependency that does not answer by then is away: whoever is on call must not wait for it
 PATIENCE_SECONDS = 3.0
+# where there is no count of the queues yet, one look may wait for it: without it there is nothing
+FIRST_COUNT_SECONDS = 20.0
 
+_CLOCK_SECONDS = 0.5
 _ARRIVING_OVER = timedelta(minutes=1)
 _CATCH_UP_SECONDS = 0.5
 
@@ -66,33 +72,41 @@ class PipelineView:
     async def __aexit__(self, *reason: object) -> None:
         await self._counts.__aexit__(*reason)
 
-    async def read(self) -> PipelineStatus:
-        """The status now. Never raises `Unavailable`: it says what is away, and leaves it out."""
+    async def finish_count(self) -> None:
+        """Lets a count of the queues that is under way end, so that the next look finds it."""
+        await self._counts.finish(FIRST_COUNT_SECONDS)
+
+    async def read(self, first_count_seconds: float = PATIENCE_SECONDS) -> PipelineStatus:
+        """The status now, by MongoDB's clock while it answers. Never raises `Unavailable`: it says
+        what is away, and leaves it out. Where the queues were never counted it waits for that.
+        """
         kafka, mongo = _Asked("Kafka"), _Asked("MongoDB")
-        counting = _Asked("MongoDB")  # apart: the first count of deep queues may take long
         database = self._connections.database
-        (reports, controls, backlog, counts, letters, disk), flows = await asyncio.gather(
+        # apart: the first count of deep queues may take long
+        asked = _Asked("MongoDB", first_count_seconds).ask(self._counts.read)
+        counting = asyncio.create_task(asked)
+        clock = asyncio.create_task(mongo.ask(partial(by_server_time, self._connections)))
+        (reports, controls, backlog, letters, disk), flows = await asyncio.gather(
             asyncio.gather(
                 mongo.ask(MongoReports(database).read_all),
                 mongo.ask(MongoControls(database).read_all),
                 mongo.ask(MongoReceiptStore(database).backlog),
-                counting.ask(self._counts.read),
                 self._dead_letters(kafka, mongo),
                 mongo.ask(lambda: disk_use(database)),
             ),
-            asyncio.gather(*(kafka.ask(partial(self._flow, stage)) for stage in STAGES)),
+            asyncio.gather(*(kafka.ask(partial(self._flow, stage, clock)) for stage in STAGES)),
         )
-        now = self._connections.clock()
-        stages = []
-        for stage, flow in zip(STAGES, flows, strict=True):
-            control = (controls or {}).get(stage.group_name(self._prefix))
-            stages.append(stage_status(stage, self._prefix, reports, control, flow, now))
+        if mongo.found().problem:
+            counting.cancel()  # it would wait in vain
+        await asyncio.wait({counting})
+        counts = None if counting.cancelled() else counting.result()
+        now = (await clock or self._connections).clock()
         status = PipelineStatus(
             at=now,
             attention=(),
             kafka=kafka.found(),
             mongo=mongo.found(),
-            stages=tuple(stages),
+            stages=self._stages(reports, controls or {}, flows, now),
             processes=tuple(process_status(each, now) for each in reports or ()),
             departments=self._departments(counts, now),
             counted_at=counts.counted_at if counts else None,
@@ -102,9 +116,11 @@ class PipelineView:
         )
         return replace(status, attention=attention(status))
 
-    async def _flow(self, stage: Stage) -> Flow:
+    async def _flow(self, stage: Stage, clock: "asyncio.Task[Connections | None]") -> Flow:
         browser, topic = self._connections.browser, stage.topic_name(self._prefix)
-        recent = self._connections.clock() - _ARRIVING_OVER
+        await asyncio.wait({clock}, timeout=_CLOCK_SECONDS)
+        known = clock.result() if clock.done() else None
+        recent = (known or self._connections).clock() - _ARRIVING_OVER
         ends, committed, since = await asyncio.gather(
             browser.ends(topic),
             browser.committed(stage.group_name(self._prefix), topic),
@@ -124,8 +140,10 @@ class PipelineView:
     ) -> tuple[DeadLettersStatus, ...] | None:
         """What waits: the letters of the index, and those that could not be indexed in time."""
         await kafka.ask(self._catch_up)
-        counted = await mongo.ask(partial(self._letters.count_waiting, self._index.topics))
-        marks = await mongo.ask(self._letters.marks)
+        counted, marks = await asyncio.gather(
+            mongo.ask(partial(self._letters.count_waiting, self._index.topics)),
+            mongo.ask(self._letters.marks),
+        )
         if counted is None or marks is None:
             return None
         unread = await kafka.ask(partial(self._unread, marks)) or {}
@@ -158,6 +176,19 @@ class PipelineView:
         topics = self._index.topics
         return dict(zip(topics, await asyncio.gather(*map(unread, topics)), strict=True))
 
+    def _stages(
+        self,
+        reports: list[Report] | None,
+        controls: dict[str, Control],
+        flows: list[Flow | None],
+        now: datetime,
+    ) -> tuple[StageStatus, ...]:
+        prefix = self._prefix
+        return tuple(
+            stage_status(stage, prefix, reports, controls.get(stage.group_name(prefix)), flow, now)
+            for stage, flow in zip(STAGES, flows, strict=True)
+        )
+
     def _departments(
         self, counts: QueueCounts | None, now: datetime
     ) -> tuple[DepartmentStatus, ...] | None:
@@ -179,17 +210,18 @@ class PipelineView:
 class _Asked:
     """Kafka or MongoDB while it is asked for several things; keeps the first problem."""
 
-    def __init__(self, name: str) -> None:
+    def __init__(self, name: str, patience: float = PATIENCE_SECONDS) -> None:
         self._name = name
+        self._patience = patience
         self._problem: str | None = None
 
     async def ask(self, question: Callable[[], Awaitable[Answer]]) -> Answer | None:
         """The answer; none when it is away or takes too long."""
         try:
-            async with asyncio.timeout(PATIENCE_SECONDS):
+            async with asyncio.timeout(self._patience):
                 return await question()
         except TimeoutError:
-            problem = f"no answer in {PATIENCE_SECONDS:g} s"
+            problem = f"no answer in {self._patience:g} s"
         except Unavailable as error:
             problem = str(error).removeprefix(f"{self._name}: ")
         self._problem = self._problem or problem
@@ -206,9 +238,3 @@ def _outbox(backlog: Backlog | None, now: datetime) -> OutboxStatus | None:
     return OutboxStatus(
         backlog.receipts, backlog.receipts >= MOST_COUNTED, age(backlog.oldest_at, now)
     )
-
-
-async def status(connections: Connections) -> PipelineStatus:
-    """The pipeline as it is now. Never raises `Unavailable`."""
-    async with PipelineView(connections) as view:
-        return await view.read()
