@@ -4,8 +4,9 @@
     ├── NotFound          what was named is not there
     │   └── NothingMatched    the filter is sound and nothing is like it
     ├── NotAllowed        the key is missing, wrong, or may not do this
-    └── WrongInput        what was asked for makes no sense
-        └── Ended             it would, and what it is asked of has ended
+    ├── WrongInput        what was asked for makes no sense
+    │   └── Ended             it would, and what it is asked of has ended
+    └── NoRoom            this machine's disk takes no more of what it needs meanwhile
 
 Beside them operations raise `Unavailable` of `services.runtime.errors`: Kafka or MongoDB is away.
 """
@@ -33,3 +34,7 @@ class WrongInput(Refusal):
 
 class Ended(WrongInput):
     """What was named has ended, or was done already: too late for this."""
+
+
+class NoRoom(Refusal):
+    """This machine's disk takes no more of what is needed meanwhile."""
