@@ -8,6 +8,7 @@ import pytest
 from pydantic import SecretStr
 
 from services.console.connections import Connections, by_server_time, open_connections
+from services.console.operations.dead_items import redrive_items
 from services.console.operations.redrives import cancel_redrive
 from services.console.operations.status import PipelineView
 from services.console.operator import Operator
@@ -21,11 +22,13 @@ from services.deadletters.letter import Claim
 from services.deadletters.letter import State as Letter
 from services.deadletters.redrive import JobState
 from services.queues import mongo_store as queues
+from services.queues.dead_item import DeadItemFilter
 from services.runtime.metrics import Metrics
 from services.runtime.settings import Mode
 from services.stages.report import Report, State
 from services.stages.report_store import MongoReports
-from tests.builders import NOON
+from tests.builders import NOON, feedback
+from tests.component.queue_stores import new_item
 from tests.deadletters import Desk, letter
 
 NOWHERE = "127.0.0.1:9"
@@ -71,6 +74,18 @@ async def test_a_redrive_that_runs_is_left_to_whoever_runs_it(connections: Conne
     found = await desk.redrives.find("again")
     assert found is not None
     assert found.held_until == asked.held_until
+
+
+async def test_an_item_that_just_died_is_put_back(connections: Connections) -> None:
+    database = connections.database
+    await queues.ensure_indexes(database, timedelta(days=1))
+    store = queues.MongoQueueStore(database)
+    await store.enqueue([feedback(1)], [new_item(1, "MHCLG")])
+    [received] = await store.receive("MHCLG", 1, 60)
+    await store.dead_letter("MHCLG", [received.lease], "nobody can read it")
+    only, operator = DeadItemFilter(departments=("MHCLG",)), Operator("ops", "key", False)
+    mended = await redrive_items(connections, only, operator=operator, reason="a test")
+    assert mended.changed == 1
 
 
 async def test_verification_goes_by_the_lease_of_a_redrive(connections: Connections) -> None:

@@ -7,7 +7,7 @@ from time import monotonic
 
 from schemas.departments import load_departments
 from services.audit.audit_store import MongoAuditLog
-from services.console.connections import Connections
+from services.console.connections import Connections, by_server_time
 from services.console.errors import NotFound, NothingMatched, WrongInput
 from services.console.operations.dead_letters import EXAMPLES, shown
 from services.console.operator import Operator, stated
@@ -160,7 +160,7 @@ async def _mend(
     progress: Progress,
 ) -> Mended:
     """Audits, and changes what matched when it was ordered, some at a time."""
-    kept, now = stated(reason), connections.clock()
+    kept, now = stated(reason), (await by_server_time(connections)).clock()
     # what dies again meanwhile is not taken a second time
     wanted = replace(checked_items(only), died_before=min(only.died_before or now, now))
     total = await MongoDeadItems(connections.database).count(wanted)
