@@ -131,7 +131,8 @@ async def verify(
 
     `found` gets each fault as soon as it is known; memory does not grow with the period. What
     stands open now is looked at whatever its age: the outbox, leases, acknowledgements, redrives,
-    the audit. What time it is says MongoDB. Raises `WrongInput` for a period that is not over or beyond retention, `Unavailable`.
+    the audit. Goes by MongoDB's clock. Raises `WrongInput` for a period that is not over or beyond
+    retention, `Unavailable`.
     """
     started = perf_counter()
     connections = await by_server_time(connections)
