@@ -16,6 +16,7 @@ from hashlib import sha256
 Details = Mapping[str, str | int | bool | None]
 
 BEGINNING = "0" * 64
+MOST_ENTRIES = 2**53  # what JSON's numbers can count to
 
 
 @dataclass(frozen=True, slots=True)

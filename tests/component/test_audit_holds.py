@@ -3,8 +3,11 @@
 import asyncio
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime
+from typing import Any
 
 import pytest
+from bson import Decimal128
+from bson.datetime_ms import DatetimeMS
 from pydantic import SecretStr
 
 from services.audit.audit_store import MongoAuditLog
@@ -129,6 +132,56 @@ async def test_a_row_that_is_no_entry_is_named(log: MongoAuditLog, database: Dat
     found = await log.check()
     assert "smuggled" in found.broken[0].what
     assert (await log.append(by="x", action="a", subject="s", reason="r")).seq == 2
+
+
+ODD: list[Any] = [
+    float("nan"),
+    float("inf"),
+    -float("inf"),
+    2.0,
+    Decimal128("2"),
+    2**63 - 1,
+    -1,
+    True,
+    None,
+    {"seq": 2},
+    datetime(2026, 1, 1, tzinfo=UTC),
+]
+
+
+@pytest.mark.parametrize("number", ODD, ids=str)
+async def test_an_odd_row_is_named_and_stops_nobody(
+    log: MongoAuditLog, database: Database, number: object
+) -> None:
+    await write(log, 1)
+    await database["audit"].insert_one({"_id": number, "by": "x"})
+    second, third = await write(log, 2)
+    assert await log.head() == Head(third.seq, third.digest)
+    assert [entry.seq for entry in await log.latest(9)] == [third.seq, second.seq, 1]
+    assert [entry.seq for entry in await log.latest(9, before=second.seq)] == [1]
+    assert await log.read(after=1) == [second, third]
+    assert [entry async for entry in log.every()] == [*await log.read(limit=1), second, third]
+    found = await log.check()
+    assert found.head == Head(third.seq, third.digest)
+    assert [each for each in found.broken if "row that is no entry" in each.what]
+
+
+async def test_an_entry_whose_words_are_no_words_is_named(
+    log: MongoAuditLog, database: Database
+) -> None:
+    await write(log, 2)
+    odd = {"at": DatetimeMS(2**60), "by": float("nan"), "details": {"a": float("inf")}}
+    await database["audit"].update_one({"_id": 1}, {"$set": odd})
+    assert [entry.seq for entry in await log.latest(9)] == [2, 1]
+    assert [each.seq for each in (await log.check()).broken] == [1]
+
+
+async def test_many_entries_at_once_are_all_written_soon(database: Database) -> None:
+    logs = [MongoAuditLog(database) for _ in range(120)]
+    async with asyncio.timeout(20):
+        await asyncio.gather(*(write(log, 1) for log in logs))
+    found = await logs[0].check()
+    assert (found.entries, found.broken) == (120, [])
 
 
 async def test_the_newest_come_first_and_can_be_chosen(log: MongoAuditLog) -> None:

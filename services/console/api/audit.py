@@ -5,13 +5,12 @@ from typing import Annotated
 from fastapi import APIRouter, Query
 from starlette.responses import Response
 
-from services.audit.entry import AuditCheck, Entry, read_head
+from services.audit.entry import MOST_ENTRIES, AuditCheck, Entry, read_head
 from services.console.api.bodies import answer
 from services.console.api.problems import problems
 from services.console.connections import Connections
 from services.console.errors import WrongInput
 from services.console.operations import audit
-from services.console.operations.audit import MOST_ENTRIES
 
 Value = Annotated[str | None, Query(max_length=200)]
 

@@ -7,13 +7,12 @@ import typer
 from rich.table import Table
 from rich.text import Text
 
-from services.audit.entry import AuditCheck, Entry, Head, read_head
+from services.audit.entry import MOST_ENTRIES, AuditCheck, Entry, Head, read_head
 from services.console.cli import exits
 from services.console.cli.options import AsJson
 from services.console.cli.session import Session, run
 from services.console.cli.tables import table
 from services.console.operations import audit
-from services.console.operations.audit import MOST_ENTRIES
 
 
 def list_entries(

@@ -4,8 +4,6 @@ from services.audit.audit_store import MongoAuditLog
 from services.audit.entry import AuditCheck, Entry, Head
 from services.console.connections import Connections
 
-MOST_ENTRIES = 2**53  # what JSON's numbers can count to
-
 
 async def list_entries(
     connections: Connections,
