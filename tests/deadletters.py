@@ -10,7 +10,7 @@ from pydantic import SecretStr
 
 from services.deadletters import dead_letter_store, redrive_store
 from services.deadletters.dead_letter_store import MongoDeadLetterStore
-from services.deadletters.filter import Filter
+from services.deadletters.filter import Filter, likeness
 from services.deadletters.index import DeadLetterIndex
 from services.deadletters.letter import DeadLetter, read_letter
 from services.deadletters.redrive import Redrive
@@ -242,7 +242,7 @@ class Desk:
         """Orders a redrive of whatever waits."""
         fields: dict[str, Any] = {"rate": None, "most": None, "expected": 0} | more
         redrive = Redrive(name, "olga", "mended", only or Filter(), NOON, **fields)
-        assert await self.redrives.create(redrive)
+        assert await self.redrives.create(redrive, likeness(redrive.only))
         return redrive
 
     async def end_leases(self) -> None:

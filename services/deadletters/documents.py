@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Any
 
-from services.deadletters.filter import filter_document, likeness, read_filter
+from services.deadletters.filter import filter_document, read_filter
 from services.deadletters.letter import Claim, DeadLetter, Discard, State
 from services.deadletters.redrive import JobState, Redrive
 
@@ -31,15 +31,15 @@ def read_row(row: Mapping[str, Any]) -> DeadLetter:
     return DeadLetter(**fields)
 
 
-def redrive_document(redrive: Redrive) -> Document:
-    """A redrive by its names; its name is `_id`. Beside them a row has what only its holder needs:
-    `holder`, `marks`, and `key`, by which an unfinished one with the same filter is found.
+def redrive_document(redrive: Redrive, key: str) -> Document:
+    """A redrive by its names; its name is `_id`. Beside them a row has what only its holder needs,
+    `holder` and `marks`, and `key`: the likeness of the filter that was given.
     """
     document = asdict(redrive)
     document["_id"] = document.pop("name")
     document["state"] = str(redrive.state)
     document["only"] = filter_document(redrive.only)
-    return document | {"key": likeness(redrive.only), "holder": None, "marks": []}
+    return document | {"key": key, "holder": None, "marks": []}
 
 
 def read_redrive(row: Mapping[str, Any]) -> Redrive:

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 from typing import Any
 
@@ -36,13 +36,21 @@ class Filter:
         return self != Filter(states=self.states, sendable=self.sendable)
 
 
-def likeness(only: Filter) -> str:
-    """The same for two filters that were given in the same words. Ages are given in words and kept
-    as moments, so that of them it tells alone whether there are any.
+def until(only: Filter, moment: datetime) -> Filter:
+    """What of a filter had died by a moment."""
+    return replace(only, died_before=min(moment, only.died_before or moment))
+
+
+def likeness(only: Filter, reckoned_from: datetime | None = None) -> str:
+    """The same for two filters that were given in the same words, however much later. Their ages
+    were reckoned from a moment; without one they were given as moments themselves.
     """
     words = filter_document(only)
-    aged = {name: words[name] is not None for name in ("died_before", "died_since")}
-    return repr(words | aged)
+    for name in ("died_before", "died_since"):
+        at: datetime | None = words[name]
+        if at is not None:
+            words[name] = str(reckoned_from - at) if reckoned_from else at.isoformat()
+    return repr(words)
 
 
 def query(only: Filter) -> dict[str, Any]:

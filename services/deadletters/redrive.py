@@ -29,6 +29,7 @@ class JobState(StrEnum):
 class Redrive:
     """A redrive as it was ordered and as it stands.
 
+    `only` takes nothing that died after it was ordered, however often it is gone on with.
     `rate` is letters a second, `most` the most letters that it takes; `None` is without limit.
     `expected` letters matched when it was ordered. `redriven` were confirmed by the broker,
     `failed` can never be published: each says why. `cancel_by` is who asked it to stop.

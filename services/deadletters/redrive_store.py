@@ -6,7 +6,6 @@ from typing import Any
 from pymongo import ReturnDocument
 
 from services.deadletters.documents import read_redrive, redrive_document
-from services.deadletters.filter import Filter, likeness
 from services.deadletters.redrive import JobState, Marks, Redrive
 from services.deadletters.store import Tally
 from services.runtime.mongo import Database, Document, DuplicateKeyError, database_errors
@@ -28,11 +27,11 @@ class MongoRedriveStore:
     def __init__(self, database: Database) -> None:
         self._redrives = database[COLLECTION]
 
-    async def create(self, redrive: Redrive) -> bool:
+    async def create(self, redrive: Redrive, key: str) -> bool:
         """The unique `_id` decides between two of one name."""
         try:
             with database_errors():
-                await self._redrives.insert_one(redrive_document(redrive))
+                await self._redrives.insert_one(redrive_document(redrive, key))
         except DuplicateKeyError:
             return False
         return True
@@ -49,9 +48,14 @@ class MongoRedriveStore:
             cursor = self._redrives.find(sort=[("created_at", -1)], limit=most)
             return [read_redrive(row) for row in await cursor.to_list(None)]
 
-    async def unfinished(self, only: Filter) -> Redrive | None:
-        """Compares filters by their likeness."""
-        wanted = {"state": _RUNNING, "key": likeness(only)}
+    async def is_like(self, name: str, key: str) -> bool:
+        """Compares in the database."""
+        with database_errors():
+            return await self._redrives.count_documents({"_id": name, "key": key}) > 0
+
+    async def unfinished(self, key: str, rate: float | None, most: int | None) -> Redrive | None:
+        """Compares in the database."""
+        wanted = {"state": _RUNNING, "key": key, "rate": rate, "most": most}
         with database_errors():
             row = await self._redrives.find_one(wanted, sort=[("created_at", 1)])
         return read_redrive(row) if row else None

@@ -101,8 +101,8 @@ class RedriveStore(Protocol):
     is `None` or false when that is not the holder any more, and nothing changed.
     """
 
-    async def create(self, redrive: Redrive) -> bool:
-        """Keeps a new one; false when its name is taken."""
+    async def create(self, redrive: Redrive, key: str) -> bool:
+        """Keeps a new one; false when its name is taken. `key` is its given filter's likeness."""
 
     async def find(self, name: str) -> Redrive | None:
         """One redrive."""
@@ -110,8 +110,11 @@ class RedriveStore(Protocol):
     async def last(self, most: int) -> list[Redrive]:
         """The last ordered first."""
 
-    async def unfinished(self, only: Filter) -> Redrive | None:
-        """The oldest whose filter is like this one, and that is not ended."""
+    async def is_like(self, name: str, key: str) -> bool:
+        """Whether its filter was given in the words of this likeness."""
+
+    async def unfinished(self, key: str, rate: float | None, most: int | None) -> Redrive | None:
+        """The oldest that was ordered in just these words, and that is not ended."""
 
     async def hold(self, name: str, holder: str, seconds: float) -> Redrive | None:
         """Takes the lease where nobody has it; `None` when somebody has, or it is ended."""

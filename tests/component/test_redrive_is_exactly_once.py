@@ -8,7 +8,7 @@ from itertools import count
 import pytest
 
 from services.deadletters import redrive as redrives
-from services.deadletters.filter import Filter
+from services.deadletters.filter import Filter, likeness
 from services.deadletters.hold import HeldElsewhere
 from services.deadletters.letter import State
 from services.deadletters.records import REPLACED, TAKEN
@@ -265,4 +265,4 @@ async def test_letters_far_apart_are_read_one_by_one(desk: Desk) -> None:
     await desk.order(only=only)
     assert (await desk.redriving().run("first")).redriven == 2
     assert len(sent(desk)) == 2
-    assert await desk.redrives.unfinished(only) is None
+    assert await desk.redrives.unfinished(likeness(only), None, None) is None

@@ -13,7 +13,7 @@ from services.console.api.problems import CHANGE, problems
 from services.console.connections import Connections
 from services.console.operations import redrives
 from services.console.operations.redrive_jobs import RedriveJobs, show_redrive
-from services.console.operations.redrives import RedriveOrder
+from services.console.operations.redrive_orders import RedriveOrder
 from services.deadletters.redrive import Redrive
 
 Name = Annotated[str, Path(max_length=100, examples=["after-the-outage"])]

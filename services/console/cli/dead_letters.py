@@ -30,8 +30,9 @@ from services.console.cli.dead_letter_tables import (
 from services.console.cli.letter_changes import Discard
 from services.console.cli.options import AsJson, Reason, Yes
 from services.console.cli.session import Session, run
+from services.console.connections import by_server_time
 from services.console.operations import dead_letters, redrives
-from services.console.operations.redrives import RedriveOrder
+from services.console.operations.redrive_orders import RedriveOrder
 from services.deadletters.letter import State
 
 _LISTED = (State.WAITING, State.REDRIVING)
@@ -132,8 +133,9 @@ def redrive_letters(
 ) -> None:
     """Sends letters back to where they came from, each exactly once, or items to their queue.
 
-    Shows how many and which first, and asks. Interrupted, even killed, the same command goes on;
-    Ctrl-C is safe. Exits 1 when some letters could not be sent, or somebody cancelled it.
+    Shows how many and which first, and asks. Interrupted, even killed, the same command goes on
+    with the letters of the first time; Ctrl-C is safe. Exits 1 when some letters could not be
+    sent, or somebody cancelled it.
 
     Examples:
 
@@ -148,14 +150,14 @@ def redrive_letters(
     )
 
     async def work(session: Session) -> int:
-        now = session.connections.clock()
+        now = (await by_server_time(session.connections)).clock()
         if department is not None:
             only = meant.items(now)
             limits = dead_items.Limits(most, rate)
             asked = dead_items.Asked(everything, limits, dry_run, yes, reason)
             return await dead_items.redrive_items(session, only, asked)
         wanted = meant.letters(now, (State.WAITING,))
-        order = RedriveOrder(wanted, name, rate, most, everything)
+        order = RedriveOrder(wanted, name, rate, most, everything, now)
         return await letter_changes.redrive(session, order, reason, dry_run=dry_run, yes=yes)
 
     run(work, as_json=as_json)
@@ -187,7 +189,7 @@ def discard_letters(
     )
 
     async def work(session: Session) -> int:
-        now = session.connections.clock()
+        now = (await by_server_time(session.connections)).clock()
         if department is not None:
             asked = dead_items.Asked(everything, dead_items.Limits(most), dry_run, yes, reason)
             return await dead_items.discard_items(session, meant.items(now), asked)

@@ -1,14 +1,15 @@
 """Redrives and discards dead letters at a terminal: shows what it would take, asks, does it."""
 
 import asyncio
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from services.console.cli import exits
 from services.console.cli.dead_letter_tables import preview_of_letters
 from services.console.cli.prompt import agreed
 from services.console.cli.session import Session
-from services.console.operations import dead_letters, redrives
-from services.console.operations.redrives import RedriveOrder
+from services.console.cli.tables import moment
+from services.console.operations import dead_letters, redrive_orders, redrives
+from services.console.operations.redrive_orders import Left, RedriveOrder
 from services.deadletters.filter import Filter
 from services.deadletters.redrive import JobState, Redrive
 from services.runtime.errors import Unavailable
@@ -47,19 +48,19 @@ async def discard(
 async def redrive(
     session: Session, order: RedriveOrder, reason: str, *, dry_run: bool, yes: bool
 ) -> int:
-    """Goes on with what was begun, or shows, asks, and redrives with a bar."""
-    begun = await redrives.find_begun(session.connections, order)
-    if begun is not None and not dry_run:
-        session.screen.say(
-            f"Going on with redrive {begun.name}, ordered by {begun.by}:"
-            f" {begun.redriven:,} of {begun.expected:,} are redriven"
-        )
+    """Shows, asks, and redrives with a bar; or goes on with what was begun."""
+    begun = await redrive_orders.find_begun(session.connections, order)
+    if not dry_run and (begun is None or order.name is None):
+        given = redrive_orders.sendable(session.connections, order.only)
+        dead_letters.narrowed(given, order.everything)
+    if begun is None:
+        only = redrive_orders.meant(session.connections, order)
+        agreed_to = await _agreed(session, only, "Redrive", order.most, dry_run=dry_run, yes=yes)
     else:
-        only = redrives.sendable(session.connections, order.only)
-        if not dry_run and begun is None:
-            dead_letters.narrowed(only, order.everything)
-        if not await _agreed(session, only, "Redrive", order.most, dry_run=dry_run, yes=yes):
-            return exits.GOOD
+        agreed_to = await _goes_on(session, order, begun, dry_run=dry_run, yes=yes)
+        order = replace(order, name=begun.name)
+    if not agreed_to:
+        return exits.GOOD
     ended = await _run(session, order, reason)
     session.screen.show(ended, _outcome)
     whole = ended.state is JobState.DONE and not ended.failed
@@ -104,6 +105,38 @@ async def _agreed(
     session.screen.err.print(shown)
     count = found.total if most is None else min(most, found.total)
     return agreed(session.screen, f"{verb} {count:,} dead letters?", yes)
+
+
+async def _goes_on(
+    session: Session, order: RedriveOrder, begun: Redrive, *, dry_run: bool, yes: bool
+) -> bool:
+    """Says which redrive it would go on with. Who ordered it themselves and names it is not asked;
+    others see what is left of it first.
+    """
+    left = await redrive_orders.what_is_left(session.connections, begun)
+    shown = preview_of_letters(left.preview, session.connections.clock())
+    session.screen.say(_unfinished(begun, left))
+    if order.name is None:
+        session.screen.say(
+            "This is the same order: it goes on. What died since then needs the command once more."
+        )
+    if dry_run:
+        session.screen.show(left.preview, lambda _: shown)
+        return False
+    if order.name is not None and begun.by == session.operator.name:
+        return True
+    session.screen.err.print(shown)
+    question = f"Go on with redrive {begun.name}, {left.letters:,} letters left?"
+    return agreed(session.screen, question, yes)
+
+
+def _unfinished(redrive: Redrive, left: Left) -> str:
+    rate = "" if redrive.rate is None else f", at {redrive.rate:g} a second"
+    return (
+        f"Redrive {redrive.name}, ordered {moment(redrive.created_at)} by {redrive.by}, has"
+        f" {left.letters:,} letters left; {left.redriven:,} of {redrive.expected:,} are redriven"
+        + rate
+    )
 
 
 def _outcome(redrive: Redrive) -> str:

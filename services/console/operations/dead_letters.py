@@ -100,10 +100,17 @@ async def preview(connections: Connections, only: Filter) -> Preview:
     """What matches, to look at before it is changed; raises `NothingMatched`."""
     wanted = checked(connections, only)
     store = await letters_up_to_now(connections)
-    total = await store.count(wanted)
-    if not total:
+    found = await look(store, wanted)
+    if not found.total:
         raise NothingMatched(nothing_like(wanted))
-    return Preview(total, await store.piles(wanted), await store.page(wanted, EXAMPLES))
+    return found
+
+
+async def look(store: MongoDeadLetterStore, only: Filter) -> Preview:
+    """What matches, which may be nothing."""
+    return Preview(
+        await store.count(only), await store.piles(only), await store.page(only, EXAMPLES)
+    )
 
 
 async def discard_letters(

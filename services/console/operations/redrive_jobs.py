@@ -8,7 +8,8 @@ import structlog
 from services.console.connections import Connections
 from services.console.errors import NotFound, Refusal
 from services.console.operations.dead_letters import shown
-from services.console.operations.redrives import RedriveOrder, redrive_letters
+from services.console.operations.redrive_orders import RedriveOrder
+from services.console.operations.redrives import redrive_letters
 from services.console.operator import Operator
 from services.deadletters.redrive import Redrive
 from services.deadletters.redrive_store import MongoRedriveStore

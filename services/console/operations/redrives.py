@@ -1,10 +1,8 @@
 """Redrives of dead letters: ordered, gone on with, cancelled and listed; each named and audited."""
 
 import os
-import re
 import socket
 from collections.abc import Callable
-from dataclasses import dataclass, replace
 from secrets import token_hex
 
 from schemas.topics import MAX_RECORD_BYTES
@@ -13,42 +11,25 @@ from services.audit.entry import Details
 from services.console.connections import Connections, by_server_time
 from services.console.errors import NotFound, NothingMatched, Refusal, WrongInput
 from services.console.operations.dead_letters import (
-    checked,
     letters_up_to_now,
     narrowed,
     nothing_like,
     shown,
 )
+from services.console.operations.redrive_orders import RedriveOrder, find_begun, meant, sendable
 from services.console.operator import Operator, stated
 from services.deadletters.dead_letter_store import MongoDeadLetterStore
-from services.deadletters.filter import Filter, describe, likeness
+from services.deadletters.filter import describe, likeness
 from services.deadletters.hold import HeldElsewhere
-from services.deadletters.letter import CLAIMABLE
 from services.deadletters.redrive import JobState, Redrive
 from services.deadletters.redrive_store import MongoRedriveStore
 from services.deadletters.redriving import Kafka, Redriving
-
-_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 
 Progress = Callable[[Redrive], None]
 
 
 class RunElsewhere(Refusal):
     """Another process runs this redrive."""
-
-
-@dataclass(frozen=True, slots=True)
-class RedriveOrder:
-    """What is to be redriven. Without `name` one is made, or an unfinished redrive with a filter
-    like this one is gone on with. `rate` is letters a second, `most` the most letters;
-    `everything` allows a filter that leaves nothing out.
-    """
-
-    only: Filter
-    name: str | None = None
-    rate: float | None = None
-    most: int | None = None
-    everything: bool = False
 
 
 async def redrive_letters(
@@ -61,18 +42,18 @@ async def redrive_letters(
 ) -> Redrive:
     """Sends what matches to its origin, each letter exactly once, and returns how it ended.
 
-    Interrupted, by a killed process or by `Unavailable`, the same order or the same name goes on
-    with it, at the rate and limit that it was ordered with. Raises `NothingMatched`, `WrongInput`,
-    `RunElsewhere`.
+    Interrupted, by a killed process or by `Unavailable`, its name goes on with it: with the letters
+    that it was ordered for, at the rate and limit that it was ordered with. Raises
+    `NothingMatched`, `WrongInput`, `RunElsewhere`.
     """
     kept = stated(reason)
-    order = replace(order, only=sendable(connections, order.only))
-    begun = await find_begun(connections, order)
+    begun = await find_begun(connections, order) if order.name else None
     if begun is None:
-        narrowed(order.only, order.everything)
         begun = await _create(connections, order, operator, kept)
     else:
-        await _audit(connections, operator, "dead_letters.redrive", begun, kept, {"goes_on": 1})
+        await letters_up_to_now(connections)
+        goes_on: Details = {"goes_on": 1, "ordered_by": begun.by}
+        await _audit(connections, operator, "dead_letters.redrive", begun, kept, goes_on)
     return await _run(connections, begun, operator, kept, progress)
 
 
@@ -107,58 +88,32 @@ async def list_redrives(connections: Connections, most: int = 20) -> list[Redriv
     return await MongoRedriveStore(connections.database).last(most)
 
 
-async def find_begun(connections: Connections, order: RedriveOrder) -> Redrive | None:
-    """The unfinished redrive that an order would go on with; raises `WrongInput`."""
-    only = sendable(connections, order.only)
-    redrives = MongoRedriveStore(connections.database)
-    if order.name is None:
-        return await redrives.unfinished(only)
-    if not _NAME.fullmatch(order.name):
-        raise WrongInput(
-            "A redrive's name has letters, digits, dots, dashes and underscores, 64 at most"
-        )
-    found = await redrives.find(order.name)
-    if found is None:
-        return None
-    if found.state is not JobState.RUNNING:
-        raise WrongInput(f"Redrive {found.name} has ended ({found.state}): give another name")
-    if only.narrows() and likeness(only) != likeness(found.only):
-        raise WrongInput(
-            f"Redrive {found.name} was begun with another filter:"
-            " go on with its name alone, or give another name"
-        )
-    return found
-
-
-def sendable(connections: Connections, only: Filter) -> Filter:
-    """What of a filter can be redriven; raises `WrongInput`."""
-    if not set(only.states) <= set(CLAIMABLE):
-        words = " or ".join(CLAIMABLE)
-        raise WrongInput(f"Only {words} letters can be redriven: leave the others out of --state")
-    return replace(checked(connections, only), sendable=True)
-
-
 async def _create(
     connections: Connections, order: RedriveOrder, operator: Operator, reason: str
 ) -> Redrive:
+    connections = await by_server_time(connections)
+    given = sendable(connections, order.only)
+    narrowed(given, order.everything)
     letters = await letters_up_to_now(connections)
-    expected = await letters.count(order.only)
-    if not expected:
-        raise NothingMatched(nothing_like(order.only))
     now = connections.clock()
+    only = meant(connections, order)
+    expected = await letters.count(only)
+    if not expected:
+        raise NothingMatched(nothing_like(given))
     redrive = Redrive(
         name=order.name or f"redrive-{now:%Y%m%d-%H%M%S}-{token_hex(2)}",
         by=operator.name,
         reason=reason,
-        only=order.only,
+        only=only,
         created_at=now,
         rate=order.rate,
         most=order.most,
         expected=expected if order.most is None else min(expected, order.most),
     )
-    details: Details = describe(order.only) | {"expected": redrive.expected}
+    details: Details = describe(only) | {"expected": redrive.expected}
     await _audit(connections, operator, "dead_letters.redrive", redrive, reason, details)
-    if not await MongoRedriveStore(connections.database).create(redrive):
+    key = likeness(given, order.ordered_at)
+    if not await MongoRedriveStore(connections.database).create(redrive, key):
         raise WrongInput(f"Somebody just began a redrive {redrive.name}: give another name")
     return redrive
 
