@@ -5,7 +5,9 @@
     │   └── NothingMatched    the filter is sound and nothing is like it
     ├── NotAllowed        the key is missing, wrong, or may not do this
     ├── WrongInput        what was asked for makes no sense
-    │   └── Ended             it would, and what it is asked of has ended
+    │   └── Conflict          it would, and not as things are
+    │       └── Ended             what it is asked of has ended
+    ├── Busy              another process has it in hand: not now
     └── NoRoom            this machine's disk takes no more of what it needs meanwhile
 
 Beside them operations raise `Unavailable` of `services.runtime.errors`: Kafka or MongoDB is away.
@@ -32,8 +34,16 @@ class WrongInput(Refusal):
     """What was asked for makes no sense as it is."""
 
 
-class Ended(WrongInput):
+class Conflict(WrongInput):
+    """What was asked for makes sense, and cannot be as things are."""
+
+
+class Ended(Conflict):
     """What was named has ended, or was done already: too late for this."""
+
+
+class Busy(Refusal):
+    """Another process has what was named in hand: it can be asked for later."""
 
 
 class NoRoom(Refusal):

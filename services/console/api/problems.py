@@ -9,7 +9,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Match, Route
 
-from services.console.errors import Ended, NotAllowed, NotFound, Refusal
+from services.console.errors import Busy, Conflict, Ended, NotAllowed, NotFound, Refusal
 from services.runtime.errors import Unavailable
 from services.runtime.problem import Problem, unavailable
 from services.runtime.web import handle_problems
@@ -20,7 +20,7 @@ _MEANINGS = {
     403: "Not an operator's key, or one that may not do this.",
     404: "What was named is not there, or nothing is as the filter says.",
     408: "The body came too slowly.",
-    409: "It has ended, or another of its kind is running: not now.",
+    409: "It has ended, is needed, or another process has it in hand: not now.",
     413: "The body is too large.",
     415: "Not application/json, or encoded.",
     422: "The body or a parameter is not valid; the problem says which.",
@@ -90,6 +90,8 @@ def problem_of(error: Exception) -> Problem:
         return Problem(403, "Not allowed", str(error))
     if isinstance(error, Ended):
         return Problem(409, "Ended", str(error))
+    if isinstance(error, Conflict | Busy):
+        return Problem(409, "Not as things are", str(error))
     if isinstance(error, Refusal):
         return Problem(422, "Not possible", str(error))
     if isinstance(error, Unavailable):

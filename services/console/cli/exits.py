@@ -3,7 +3,7 @@
 from pathlib import Path
 from traceback import extract_tb
 
-from services.console.errors import NotAllowed, NotFound, Refusal
+from services.console.errors import Busy, NotAllowed, NotFound, Refusal
 from services.runtime.errors import ConsumeError, Unavailable
 from services.runtime.settings import EXIT_CONFIG
 
@@ -13,6 +13,7 @@ USAGE = 2
 NOT_FOUND = 66  # EX_NOINPUT
 AWAY = 69  # EX_UNAVAILABLE
 FAULT_OF_OURS = 70  # EX_SOFTWARE
+BUSY = 75  # EX_TEMPFAIL
 NOT_ALLOWED = 77  # EX_NOPERM
 SETTINGS = EXIT_CONFIG
 INTERRUPTED = 130  # as a shell counts SIGINT
@@ -25,6 +26,8 @@ def explain(error: Exception) -> tuple[int, str]:
         return NOT_FOUND, str(error)
     if isinstance(error, NotAllowed):
         return NOT_ALLOWED, str(error)
+    if isinstance(error, Busy):
+        return BUSY, str(error)
     if isinstance(error, Refusal):
         return USAGE, str(error)
     if isinstance(error, Unavailable):

@@ -9,7 +9,7 @@ from schemas.topics import MAX_RECORD_BYTES
 from services.audit.audit_store import MongoAuditLog
 from services.audit.entry import Details
 from services.console.connections import Connections, by_server_time
-from services.console.errors import NotFound, NothingMatched, Refusal, WrongInput
+from services.console.errors import Busy, NotFound, NothingMatched, WrongInput
 from services.console.operations.dead_letters import (
     letters_up_to_now,
     narrowed,
@@ -28,7 +28,7 @@ from services.deadletters.redriving import Kafka, Redriving
 Progress = Callable[[Redrive], None]
 
 
-class RunElsewhere(Refusal):
+class RunElsewhere(Busy):
     """Another process runs this redrive."""
 
 
