@@ -5,35 +5,46 @@ from services.accounts.key_store import MongoKeyStore
 from services.accounts.keys import Key, NotAKey, parse_key
 from services.console.connections import Connections
 from services.console.errors import NotAllowed
-from services.console.operator import BOOTSTRAP, Operator, operator_of
+from services.console.operator import BOOTSTRAP, BREAK_GLASS, Operator, operator_of
 
 _MISSING = (
     "Set FRONTLINE_OPERATOR_KEY to an operator's key:"
-    " keys create --role operator makes one, if you have one already or there is none yet"
+    " keys create --role operator makes one, if you have one already or there never was one"
+)
+_NOT_THE_FIRST = (
+    "Set FRONTLINE_OPERATOR_KEY: there is or was an operator's key already."
+    " Where none is left, FRONTLINE_BREAK_GLASS=true makes one, and the audit says so"
 )
 _WRONG = "FRONTLINE_OPERATOR_KEY is mistyped, unknown, revoked or expired: ask for a new one"
 _OTHER_ROLE = "FRONTLINE_OPERATOR_KEY is a {role}'s key: an operator's is needed"
 
 
-async def known_operator(
-    connections: Connections, text: str | None, *, bootstrap: bool = False
-) -> Operator:
+async def known_operator(connections: Connections, text: str | None) -> Operator:
     """The operator whose key this is.
 
-    With `bootstrap` nobody needs a key while there is no live operator's key. Raises `NotAllowed`,
-    and `Unavailable` while MongoDB is away.
+    Raises `NotAllowed`, and `Unavailable` while MongoDB is away.
     """
-    store = MongoKeyStore(connections.database)
-    now = connections.clock()
-    if not text and bootstrap:
-        live = [key for key in await store.every() if key.role == "operator" and key.is_live(now)]
-        if not live:
-            return BOOTSTRAP
     key = _operators_key(text)
-    credential = credential_of(await store.find(key.key_id), key, now)
+    stored = await MongoKeyStore(connections.database).find(key.key_id)
+    credential = credential_of(stored, key, connections.clock())
     if credential is None:
         raise NotAllowed(_WRONG)
     return operator_of(credential)
+
+
+async def first_operator(
+    connections: Connections, text: str | None, *, break_glass: bool = False
+) -> Operator:
+    """As `known_operator`; without a key who makes the first operator's key, while there never was
+    one, ended ones included, or any where the glass is broken.
+    """
+    if text:
+        return await known_operator(connections, text)
+    if break_glass:
+        return BREAK_GLASS
+    if any(key.role == "operator" for key in await MongoKeyStore(connections.database).every()):
+        raise NotAllowed(_NOT_THE_FIRST)
+    return BOOTSTRAP
 
 
 def named_operator(text: str | None) -> Operator:

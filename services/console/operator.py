@@ -18,7 +18,10 @@ class Operator:
 
 
 BOOTSTRAP = Operator("bootstrap", "", reads_text=False)
-"""Who creates the first operator's key, while there is none."""
+"""Who creates the first operator's key, while there never was one."""
+
+BREAK_GLASS = Operator("bootstrap", "break-glass", reads_text=False)
+"""Who creates an operator's key where none is left that could."""
 
 
 def operator_of(credential: Credential) -> Operator:

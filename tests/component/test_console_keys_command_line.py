@@ -3,6 +3,7 @@
 import asyncio
 import os
 import subprocess
+from datetime import UTC, datetime
 
 import pytest
 
@@ -121,9 +122,59 @@ def test_reading_text_is_given_only_by_who_has_it(
     blind = make_key(mongo_url, mongo_database, reads_text=False)
     order = ("keys", "create", "--role", "operator", "--subject", "x", "--reason", "r")
     assert run(*order, "--reads-text", key=blind).code == 77
-    seeing = parse_key(run.key).key_id
-    assert run("keys", "rotate", seeing, "--reason", "r", key=blind).code == 77
+    assert run(*order, key=blind).code == 0
     assert run(*order, "--reads-text").code == 0
+    charity = ("--role", "charity", "--subject", "a", "--name", "A", "--reason", "r")
+    assert run("keys", "create", *charity, key=blind).code == 0
+    # a department's key reads its queue
+    department = ("keys", "create", "--role", "department", "--subject", "DHSC", "--reason", "r")
+    refused = run(*department, key=blind)
+    assert (refused.code, refused.out) == (77, "")
+    assert "reads text" in refused.err
+    made = run(*department)
+    assert made.code == 0, made.err
+    for key in (run.key, made.out.strip()):
+        rotated = run("keys", "rotate", parse_key(key).key_id, "--reason", "r", key=blind)
+        assert (rotated.code, rotated.out) == (77, "")
+
+
+def test_nobody_without_a_key_makes_one_once_there_was_one(
+    without_key: CommandLine, mongo_url: str, mongo_database: str
+) -> None:
+    async def end_all() -> None:
+        database = open_database(mongo_url, mongo_database)
+        await database["api_keys"].update_many({}, {"$set": {"revoked_at": datetime.now(UTC)}})
+        database.client.close()
+
+    make_key(mongo_url, mongo_database, reads_text=False)
+    asyncio.run(end_all())
+    order = ("keys", "create", "--subject", "on-call", "--reads-text", "--reason", "lost")
+    refused = without_key(*order, "--role", "operator")
+    assert (refused.code, refused.out) == (77, "")
+    assert "FRONTLINE_BREAK_GLASS" in refused.err
+    broken = {"break_glass": "true"}
+    assert without_key(*order, "--role", "department", **broken).code == 77
+    made = without_key(*order, "--role", "operator", **broken)
+    assert made.code == 0, made.err
+    [entry] = without_key("audit", "list", "--json", key=made.out.strip()).json()
+    assert (entry["by"], entry["action"]) == ("bootstrap", "keys.create")
+    assert entry["details"]["break_glass"] is True
+    assert without_key("keys", "list", **broken).code == 77
+
+
+def test_the_last_operators_key_stays(
+    run: CommandLine, mongo_url: str, mongo_database: str
+) -> None:
+    assert run.key is not None
+    last = parse_key(run.key).key_id
+    refused = run("keys", "revoke", last, "--reason", "r")
+    assert (refused.code, refused.out) == (2, "")
+    assert "last operator's key" in refused.err
+    heir = run("keys", "rotate", last, "--reason", "r", "--json").json()
+    assert run("keys", "revoke", last, "--reason", "r", key=heir["key"]).code == 0
+    assert run("keys", "revoke", last, "--reason", "again", key=heir["key"]).code == 0
+    heir_id = heir["row"]["key_id"]
+    assert run("keys", "revoke", heir_id, "--reason", "r", key=heir["key"]).code == 2
 
 
 def test_wrong_orders_end_with_an_exit_code_and_one_line(run: CommandLine) -> None:

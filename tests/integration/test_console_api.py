@@ -106,7 +106,16 @@ async def test_keys_are_made_rotated_and_revoked(
     assert revoked.json()["state"] == "revoked"
     assert_problem(await client.post(f"/v1/keys/{key_id}/rotate", json=REASON), 409)
     assert_problem(await client.post("/v1/keys", json=order | {"reads_text": True}), 403)
+    department = {"role": "department", "subject": "DHSC", **REASON}
+    assert_problem(await client.post("/v1/keys", json=department), 403)
     assert_problem(await client.post("/v1/keys/00000000/revoke", json=REASON), 404)
+    live = [row for row in (await client.get("/v1/keys")).json() if row["state"] == "live"]
+    for row in live:
+        if row["role"] == "operator" and row["subject"] != "on-call":
+            assert (await client.post(f"/v1/keys/{row['key_id']}/revoke", json=REASON)).is_success
+    [last] = [row["key_id"] for row in live if row["subject"] == "on-call"]
+    said = assert_problem(await client.post(f"/v1/keys/{last}/revoke", json=REASON), 409)
+    assert "last operator's key" in said
     assert (await client.get("/v1/organisations")).json()[0]["subject"] == "advice-shed"
     codes = {row["code"] for row in (await client.get("/v1/departments")).json()}
     assert "HUB" in codes

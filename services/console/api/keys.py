@@ -107,7 +107,10 @@ class KeyRoutes:
     async def create(
         self, body: Annotated[CreateKey, Depends(reading(CreateKey))], operator: Acting
     ) -> Response:
-        """Makes a key; this answer is the only place where it is ever shown."""
+        """Makes a key; this answer is the only place where it is ever shown.
+
+        A department's key, and an operator's that reads text, need one that reads text.
+        """
         order = KeyOrder(body.role, body.subject, body.name, body.org_id, body.reads_text)
         made = await keys.create_key(
             self._connections, order, operator=operator, reason=body.reason
@@ -130,7 +133,7 @@ class KeyRoutes:
     async def revoke(
         self, key_id: KeyId, body: Annotated[Because, Depends(reading(Because))], operator: Acting
     ) -> Response:
-        """Ends a key for good: it is refused within 5 seconds."""
+        """Ends a key for good: it is refused within 5 seconds. The last operator's key stays."""
         return answer(
             await keys.revoke_key(self._connections, key_id, operator=operator, reason=body.reason)
         )

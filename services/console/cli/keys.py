@@ -41,11 +41,12 @@ def create_key(
 ) -> None:
     """Makes a key and shows it, once: on stdout alone, so that a script can take it.
 
-    The first operator's key needs none.
+    The first operator's key needs none. A department's key, and an operator's that reads text,
+    need one that reads text. Where no operator's key is left, FRONTLINE_BREAK_GLASS=true makes one.
 
     Examples:
 
-    `frontline keys create --role operator --subject on-call --reason "first key"`
+    `frontline keys create --role operator --subject on-call --reads-text --reason "first key"`
 
     `frontline keys create --role charity --subject advice-shed --name "Advice Shed" --reason new`
     """
@@ -104,7 +105,7 @@ def rotate_key(
 
 
 def revoke_key(key_id: KeyId, reason: Reason, as_json: AsJson = False) -> None:
-    """Ends a key for good: it is refused within 5 seconds.
+    """Ends a key for good: it is refused within 5 seconds. The last operator's key stays.
 
     Example: `frontline keys revoke 4k7w2xq9 --reason "left the pilot"`
     """

@@ -9,7 +9,7 @@ from enum import Enum
 import structlog
 import typer
 
-from services.console.access import known_operator, named_operator
+from services.console.access import first_operator, known_operator, named_operator
 from services.console.cli import exits
 from services.console.cli.screen import Screen
 from services.console.cli.settings import CommandLineSettings
@@ -27,7 +27,7 @@ class KeyCheck(Enum):
 
     ALWAYS = "always"
     UNLESS_AWAY = "while MongoDB is away, a key of the right form will do: for status and watch"
-    BOOTSTRAP = "no key is needed while there is no live operator's key"
+    BOOTSTRAP = "no key is needed for the first operator's, or where the glass is broken"
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +68,7 @@ async def _run(work: Work, settings: CommandLineSettings, screen: Screen, key: K
     if key is KeyCheck.UNLESS_AWAY:
         settings, operator = await _who_is_looking(settings)
     async with open_connections(settings, Metrics()) as connections:
-        acting = operator or await _who(connections, settings, key is KeyCheck.BOOTSTRAP)
+        acting = operator or await _who(connections, settings, key)
         return await work(Session(connections, acting, screen)) or exits.GOOD
 
 
@@ -82,15 +82,15 @@ async def _who_is_looking(
     impatient = settings.model_copy(update={"mongo_timeout_seconds": patience})
     async with open_connections(impatient, Metrics()) as connections:
         try:
-            return settings, await _who(connections, settings, bootstrap=False)
+            return settings, await known_operator(connections, _key(settings))
         except Unavailable:
             return impatient, named_operator(_key(settings))
 
 
-async def _who(
-    connections: Connections, settings: CommandLineSettings, bootstrap: bool
-) -> Operator:
-    return await known_operator(connections, _key(settings), bootstrap=bootstrap)
+async def _who(connections: Connections, settings: CommandLineSettings, key: KeyCheck) -> Operator:
+    if key is KeyCheck.BOOTSTRAP:
+        return await first_operator(connections, _key(settings), break_glass=settings.break_glass)
+    return await known_operator(connections, _key(settings))
 
 
 def _key(settings: CommandLineSettings) -> str | None:

@@ -11,3 +11,7 @@ class CommandLineSettings(ConsoleSettings):
     operator_key: SecretStr | None = Field(
         None, description="an operator's key: who acts, in the audit"
     )
+    break_glass: bool = Field(
+        False,
+        description="makes an operator's key without one where none is left; kept in the audit",
+    )

@@ -16,8 +16,8 @@ from services.accounts.keys import Key, Role
 from services.audit.audit_store import MongoAuditLog
 from services.audit.entry import Details
 from services.console.connections import Connections
-from services.console.errors import Ended, NotAllowed, NotFound, WrongInput
-from services.console.operator import BOOTSTRAP, Operator, stated
+from services.console.errors import Conflict, Ended, NotAllowed, NotFound, WrongInput
+from services.console.operator import BOOTSTRAP, BREAK_GLASS, Operator, stated
 
 LONGEST_OVERLAP = timedelta(days=90)
 
@@ -79,18 +79,20 @@ async def create_key(
 ) -> NewKey:
     """Makes a key; raises `WrongInput` for a wrong order, `NotAllowed` for more than one has."""
     kept = stated(reason)
-    if operator == BOOTSTRAP and order.role != "operator":
+    if operator not in (BOOTSTRAP, BREAK_GLASS):
+        _require_reading(operator, order.role, order.reads_text)
+    elif order.role != "operator":
         raise NotAllowed(
             "Without a key only an operator's key can be made: keys create --role operator"
         )
-    if order.reads_text and operator != BOOTSTRAP:
-        _require_reading(operator)
     key, stored = _draw(connections, order)
     details: Details = {
         "role": stored.role,
         "subject": stored.subject,
         "reads_text": stored.reads_text,
     }
+    if operator == BREAK_GLASS:
+        details = {**details, "break_glass": True}
     await MongoAuditLog(connections.database, connections.clock).append(
         by=operator.name,
         action="keys.create",
@@ -115,8 +117,7 @@ async def rotate_key(
     old = await _find(connections, key_id)
     if not old.is_live(now):
         raise Ended(f"Key {key_id} has ended: make a new one with keys create")
-    if old.reads_text:
-        _require_reading(operator)
+    _require_reading(operator, old.role, old.reads_text)
     order = KeyOrder(old.role, old.subject, old.name, old.org_id, old.reads_text)
     key, stored = _draw(connections, order)
     ends_at = min(now + overlap, old.expires_at or now + overlap)
@@ -135,10 +136,14 @@ async def rotate_key(
 async def revoke_key(
     connections: Connections, key_id: str, *, operator: Operator, reason: str
 ) -> KeyRow:
-    """Ends a key for good: services refuse it within 5 seconds. A second time changes nothing."""
+    """Ends a key for good: services refuse it within 5 seconds. A second time changes nothing.
+
+    Raises `NotFound`, `Conflict` for the last operator's key that is live.
+    """
     kept = stated(reason)
     old = await _find(connections, key_id)
     if old.revoked_at is None:
+        await _require_another_operator(connections, old)
         await MongoAuditLog(connections.database, connections.clock).append(
             by=operator.name,
             action="keys.revoke",
@@ -181,9 +186,28 @@ async def _find(connections: Connections, key_id: str) -> StoredKey:
     return key
 
 
-def _require_reading(operator: Operator) -> None:
-    if not operator.reads_text:
-        raise NotAllowed("Only an operator whose own key reads text can give a key that does")
+def _require_reading(operator: Operator, role: Role, reads_text: bool) -> None:
+    """A department's key reads what waits on its queue, so it is as much as one that reads text."""
+    if (role == "department" or reads_text) and not operator.reads_text:
+        raise NotAllowed(
+            "Only an operator whose own key reads text can give a department's key, or an"
+            " operator's that reads text: ask one to do it"
+        )
+
+
+async def _require_another_operator(connections: Connections, ending: StoredKey) -> None:
+    """Without an operator's key nobody could make another, or end one that leaked."""
+    now = connections.clock()
+    if ending.role != "operator" or not ending.is_live(now):
+        return
+    keys = await MongoKeyStore(connections.database).every()
+    if not any(
+        key.role == "operator" and key.is_live(now) and key.key_id != ending.key_id for key in keys
+    ):
+        raise Conflict(
+            f"Key {ending.key_id} is the last operator's key that is live: make another before it"
+            " is revoked, with keys create --role operator"
+        )
 
 
 def _row(key: StoredKey, now: datetime) -> KeyRow:
