@@ -2,12 +2,12 @@
 
 import os
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from typing import TypeVar
 
 from pydantic_core import to_json
-from rich.console import Console, RenderableType
+from rich.console import Console, ConsoleOptions, RenderableType
 from rich.progress import (
     BarColumn,
     MofNCompleteColumn,
@@ -16,13 +16,31 @@ from rich.progress import (
     TextColumn,
     TimeRemainingColumn,
 )
+from rich.segment import Segment
+
+from services.runtime.plain_text import escape, escape_json
 
 Answer = TypeVar("Answer")
 Report = Callable[[float, float | None], None]
 
 
-class _Console(Console):
-    """Leaves it to the command's end that nobody reads on, as after `| head`."""
+class SafeConsole(Console):
+    """Writes out whatever would steer the terminal, wherever it comes from, and reads no markup;
+    leaves it to the command's end that nobody reads on, as after `| head`.
+    """
+
+    def __init__(self, *, stderr: bool = False) -> None:
+        super().__init__(highlight=False, emoji=False, markup=False, stderr=stderr)
+
+    def render(
+        self, renderable: RenderableType, options: ConsoleOptions | None = None
+    ) -> Iterable[Segment]:
+        """What is shown, piece by piece; all that this console writes comes through here."""
+        for piece in super().render(renderable, options):
+            if piece.control:  # our own, as of a bar that is redrawn
+                yield piece
+            else:
+                yield Segment(escape(piece.text, keep="\n"), piece.style)
 
     def on_broken_pipe(self) -> None:
         """Is called while the error is being handled."""
@@ -34,8 +52,8 @@ class Screen:
 
     def __init__(self, as_json: bool) -> None:
         self.as_json = as_json
-        self.out = _Console(highlight=False, emoji=False)
-        self.err = Console(highlight=False, emoji=False, stderr=True)
+        self.out = SafeConsole()
+        self.err = SafeConsole(stderr=True)
 
     def show(self, answer: Answer, render: Callable[[Answer], RenderableType]) -> None:
         """Writes an operation's answer: its fields as one JSON document, or as it is rendered."""
@@ -45,13 +63,16 @@ class Screen:
             self.out.print(render(answer))
 
     def show_json(self, answer: object) -> None:
-        """Writes one line of JSON; times are ISO 8601, durations seconds."""
-        sys.stdout.write(to_json(answer, timedelta_mode="float").decode() + "\n")
+        r"""Writes one line of JSON; times are ISO 8601, durations seconds, and what does not print
+        is `\u009b`.
+        """
+        document = to_json(answer, timedelta_mode="float").decode()
+        sys.stdout.write(escape_json(document) + "\n")
         sys.stdout.flush()
 
     def say(self, line: str) -> None:
         """Tells the person something that is not the answer."""
-        self.err.print(line, markup=False, soft_wrap=True)
+        self.err.print(escape(line), soft_wrap=True)
 
     def forget_reader(self) -> None:
         """Lets what is still to be written vanish, so that Python ends without a complaint."""

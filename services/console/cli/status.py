@@ -7,32 +7,40 @@ from typing import Annotated
 import typer
 from rich.console import Group, RenderableType
 from rich.live import Live
-from rich.table import Table
 from rich.text import Text
 
 from services.console.cli import exits
 from services.console.cli.options import AsJson
 from services.console.cli.session import KeyCheck, Session, run
-from services.console.cli.tables import moment, table
+from services.console.cli.tables import Figure, Fitting, moment, short, table
 from services.console.notice import Urgency
 from services.console.operations.status import FIRST_COUNT_SECONDS, PipelineView
 from services.console.periods import length
 from services.console.pipeline import Condition, PipelineStatus, StageStatus
+from services.runtime.plain_text import escape
 
 _COLOURS = {Urgency.NOW: "bold red", Urgency.SOON: "yellow", Urgency.NOTE: "default"}
 
 Departments = Annotated[
     bool, typer.Option("--all", "-a", help="Departments whose queues are empty, too.")
 ]
+Check = Annotated[
+    bool, typer.Option("--check", help="End with 1 when anything needs a person now, as a probe.")
+]
 
 
-def status(everything: Departments = False, as_json: AsJson = False) -> None:
+def status(everything: Departments = False, check: Check = False, as_json: AsJson = False) -> None:
     """How the pipeline is, what needs a person first.
 
     Answers while Kafka or MongoDB is away, with what is known without it, and then ends with 69.
-    Waits up to 20 s where deep queues have to be counted.
+    Else it ends with 0, whatever it says; with --check with 1 when anything is marked NOW:
+    feedback does not flow. Waits up to 20 s where deep queues have to be counted.
 
-    Example: `frontline status --json`
+    Examples:
+
+    `frontline status --json`
+
+    `frontline status --check`
     """
 
     async def work(session: Session) -> int:
@@ -41,7 +49,7 @@ def status(everything: Departments = False, as_json: AsJson = False) -> None:
             session.screen.show(found, lambda each: render(each, everything))
             if found.mongo.problem is None:
                 await view.finish_count()
-        return exits.AWAY if found.kafka.problem or found.mongo.problem else exits.GOOD
+        return _outcome(found, check)
 
     run(work, as_json=as_json, key=KeyCheck.UNLESS_AWAY)
 
@@ -68,6 +76,13 @@ def watch(
                     live.update(render(found, everything), refresh=True)
 
     run(work, as_json=as_json, key=KeyCheck.UNLESS_AWAY)
+
+
+def _outcome(found: PipelineStatus, check: bool) -> int:
+    if found.kafka.problem or found.mongo.problem:
+        return exits.AWAY
+    now = any(notice.urgency is Urgency.NOW for notice in found.attention)
+    return exits.FAULTS if check and now else exits.GOOD
 
 
 async def _looks(view: PipelineView, every: float, looks: int) -> AsyncIterator[PipelineStatus]:
@@ -100,30 +115,29 @@ def _attention(found: PipelineStatus) -> Iterator[RenderableType]:
         return
     for notice in found.attention:
         line = Text(f"{notice.urgency.upper():5}", style=_COLOURS[notice.urgency])
-        line.append(f" {notice.about}", style="bold")
-        line.append(f" {notice.what}\n      → {notice.do}", style="default")
+        line.append(f" {escape(notice.about)}", style="bold")
+        line.append(f" {escape(notice.what)}\n      → {escape(notice.do)}", style="default")
         yield line
 
 
-def _stages(found: PipelineStatus) -> Table:
-    """One line a stage, narrow enough for a terminal of 80 columns."""
-    return table(
-        ("Stage", "Is", "In/s", "Out/s", "Lag", "Oldest", "Dead", "Polled", "Version"),
+def _stages(found: PipelineStatus) -> Fitting:
+    """One line a stage; a terminal of 80 columns may be too narrow for versions."""
+    rows = [
         (
-            (
-                stage.name,
-                _condition(stage),
-                _rate(stage.arriving),
-                _rate(stage.rate),
-                stage.lag,
-                _age(stage.oldest_seconds),
-                stage.dead,
-                _age(stage.progress_seconds),
-                _versions(stage),
-            )
-            for stage in found.stages
-        ),
-    )
+            stage.name,
+            _condition(stage),
+            _rate(stage.arriving),
+            _rate(stage.rate),
+            _number(stage.lag),
+            _age(stage.oldest_seconds),
+            _number(stage.dead),
+            _age(stage.progress_seconds),
+            _versions(stage),
+        )
+        for stage in found.stages
+    ]
+    columns = ("Stage", "Is", "In/s", "Out/s", "Lag", "Oldest", "Dead", "Polled", "Version")
+    return Fitting(columns, rows, spare=("Version", "Polled"))
 
 
 def _versions(stage: StageStatus) -> str:
@@ -166,9 +180,9 @@ def _departments(found: PipelineStatus, everything: bool) -> Iterator[Renderable
         (
             each.department,
             each.slug,
-            each.waiting,
-            each.in_flight,
-            each.dead,
+            _number(each.waiting),
+            _number(each.in_flight),
+            _number(each.dead),
             _age(each.oldest_seconds),
         )
         for each in found.departments
@@ -181,9 +195,15 @@ def _departments(found: PipelineStatus, everything: bool) -> Iterator[Renderable
     yield Text(counted if rows else f"Every queue is empty. {counted}", style="dim")
 
 
-def _age(seconds: float | None) -> str:
-    return "" if seconds is None else length(seconds)
+def _age(seconds: float | None) -> Figure | None:
+    return None if seconds is None else Figure(length(seconds))
 
 
-def _rate(rate: float | None) -> str:
-    return "" if rate is None else f"{rate:,.1f}" if rate < 10 else f"{rate:,.0f}"
+def _number(number: int | None) -> Figure | None:
+    return None if number is None else Figure(short(number))
+
+
+def _rate(rate: float | None) -> Figure | None:
+    if rate is None:
+        return None
+    return Figure(f"{rate:.1f}" if rate < 10 else short(rate))

@@ -15,6 +15,7 @@ from services.console.journey import Journey, Step, standing, tell
 from services.console.operations.trace import trace_item
 from services.console.periods import length
 from services.deadletters.showing import show_bytes
+from services.runtime.plain_text import escape
 
 
 def trace(
@@ -54,7 +55,7 @@ def _show(journey: Journey) -> RenderableType:
         standing(journey),
         "",
     ]
-    parts: list[RenderableType] = [Text("\n".join(head)), *_lines(tell(journey))]
+    parts: list[RenderableType] = [Text("\n".join(map(escape, head))), *_lines(tell(journey))]
     if journey.text is not None:
         parts.append(Text("\n" + show_bytes(journey.text.encode())))
     return Group(*parts)
@@ -69,11 +70,11 @@ def _lines(steps: Sequence[Step]) -> Iterator[RenderableType]:
             lines.add_column(no_wrap=True, style=style)
         lines.add_column(overflow="fold")
         for step in some:
-            facts = Text(", ".join(_facts(step)))
+            facts = Text(escape(", ".join(_facts(step))))
             if step.detail:
-                facts.append("\n" if facts else "").append(step.detail, style="dim")
+                facts.append("\n" if facts else "").append(escape(step.detail), style="dim")
             time = f"{step.at:%H:%M:%S}.{step.at.microsecond // 1000:03}"
-            lines.add_row(Text(time), Text(step.what), facts)
+            lines.add_row(Text(time), Text(escape(step.what)), facts)
         yield lines
 
 
