@@ -6,15 +6,19 @@ from datetime import UTC, datetime, timedelta
 _PART = re.compile(r"(\d+(?:\.\d+)?)\s*(ms|s|m|h|d|w)")
 _SECONDS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3_600.0, "d": 86_400.0, "w": 604_800.0}
 _LONGEST = timedelta(days=36_500)
+_MOST_BARE_DIGITS = 6
 
 
 def read_duration(text: str) -> timedelta:
-    """Reads `90s`, `15m`, `24h`, `7d`, `2w`, `1h30m`, or a bare number of seconds.
+    """Reads `90s`, `15m`, `24h`, `7d`, `2w`, `1h30m`, or a bare number of seconds, unless it is so
+    long that it was meant as a day.
 
     Raises `ValueError` with a message for the person who wrote it.
     """
     wanted = text.strip().lower()
-    if re.fullmatch(r"\d+(\.\d+)?", wanted):
+    if bare := re.fullmatch(r"(\d+)(\.\d+)?", wanted):
+        if len(bare[1]) > _MOST_BARE_DIGITS:
+            raise ValueError(f"{text!r} has no unit, as {wanted}s; a day is written 2026-11-26")
         wanted += "s"
     parts = _PART.findall(wanted)
     if not parts or _PART.sub("", wanted).strip():

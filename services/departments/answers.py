@@ -23,7 +23,7 @@ def _refuse_steering(value: str) -> str:
     """It is read at a terminal."""
     if steers(value):
         raise ValueError(
-            "write one line, without control characters and marks that turn the direction of writing"
+            "write one line, without control characters and marks of the direction of writing"
         )
     return value
 

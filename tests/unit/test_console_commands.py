@@ -7,10 +7,12 @@ from collections.abc import Iterator
 
 import pytest
 
+from services.console.api.problems import problem_of
 from services.console.cli import exits
 from services.console.cli.__main__ import main
 from services.console.cli.app import COMMANDS
-from services.console.errors import Ended, NotAllowed, NothingMatched, WrongInput
+from services.console.errors import Busy, Conflict, Ended, NotAllowed, NothingMatched, WrongInput
+from services.console.operations.redrives import RunElsewhere
 from services.runtime.errors import Permanent, Unavailable
 
 
@@ -35,6 +37,8 @@ def test_the_root_lists_every_command(capsys: pytest.CaptureFixture[str]) -> Non
         assert command.name in shown
         assert command.help in shown
     assert "FRONTLINE_OPERATOR_KEY" in shown
+    for code in (exits.FAULTS, exits.USAGE, exits.NOT_FOUND, exits.AWAY, exits.BUSY):
+        assert f" {code} " in shown
 
 
 @pytest.mark.parametrize("words", list(every_command()), ids=" ".join)
@@ -59,12 +63,50 @@ def test_wrong_words_end_with_two_and_one_line(
     assert "--help" in said.err
 
 
+@pytest.mark.parametrize("words", [["trace", "caf\udce9"], ["\udcff"], ["keys", "\ud800\x1b[2J"]])
+def test_bytes_that_are_no_text_end_with_two_and_one_line(
+    words: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(words) == exits.USAGE
+    said = capsys.readouterr()
+    assert said.out == ""
+    assert said.err == f"Word {len(words)} of the command is not UTF-8: type it anew\n"
+
+
+def test_what_was_typed_is_said_without_steering(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["stat\x1b[2Jus"]) == exits.USAGE
+    assert "\x1b" not in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("words", [("verify",)], ids=" ".join)
+def test_options_that_take_times_say_in_which_zone(
+    words: tuple[str, ...], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main([*words, "--help"]) == exits.GOOD
+    shown = capsys.readouterr().out
+    times = [line for line in shown.splitlines() if "TIME" in line]
+    assert times
+    assert all("UTC" in line for line in times)
+
+
+@pytest.mark.parametrize(
+    ("error", "status"),
+    [(Ended("x"), 409), (Conflict("x"), 409), (RunElsewhere("x"), 409), (WrongInput("x"), 422)],
+    ids=repr,
+)
+def test_what_cannot_be_as_things_are_is_a_conflict(error: Exception, status: int) -> None:
+    assert problem_of(error).status == status
+
+
 @pytest.mark.parametrize(
     ("error", "code", "said"),
     [
         (NothingMatched("No dead letter matches"), 66, "No dead letter"),
         (WrongInput("Give a reason"), 2, "Give a reason"),
         (Ended("Key x has ended"), 2, "has ended"),
+        (Conflict("Key x is the last"), 2, "the last"),
+        (Busy("Another process runs it"), 75, "Another process"),
+        (RunElsewhere("Another process runs it"), 75, "Another process"),
         (NotAllowed("Set a key"), 77, "Set a key"),
         (Unavailable("MongoDB: AutoReconnect"), 69, "FRONTLINE_MONGO_URL"),
         (Unavailable("Kafka: KafkaConnectionError"), 69, "FRONTLINE_KAFKA_SERVERS"),

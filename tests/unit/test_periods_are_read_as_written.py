@@ -18,6 +18,13 @@ def test_durations(text: str, seconds: float) -> None:
     assert read_duration(text) == timedelta(seconds=seconds)
 
 
+def test_a_day_without_dashes_is_no_number_of_seconds() -> None:
+    with pytest.raises(ValueError, match="2026-11-26"):
+        read_duration("20261126")
+    assert read_duration("999999") == timedelta(seconds=999_999)
+    assert read_duration("20261126s") == timedelta(seconds=20_261_126)
+
+
 @given(st.text(max_size=40))
 def test_any_text_is_a_duration_or_a_clear_refusal(text: str) -> None:
     with suppress(ValueError):

@@ -11,6 +11,7 @@ from typer.main import get_command
 
 from services.console.cli import exits
 from services.console.cli.app import build_app
+from services.runtime.plain_text import escape
 
 NAME = "frontline"
 _COMPLETING = "_FRONTLINE_COMPLETE"
@@ -19,6 +20,10 @@ _COMPLETING = "_FRONTLINE_COMPLETE"
 def main(words: Sequence[str] | None = None) -> int:
     """Runs one command; returns its exit code."""
     arguments = list(sys.argv[1:] if words is None else words)
+    for number, word in enumerate(arguments, 1):
+        if not _is_text(word):
+            print(f"Word {number} of the command is not UTF-8: type it anew", file=sys.stderr)
+            return exits.USAGE
     first = next((word for word in arguments if not word.startswith("-")), "")
     command = get_command(build_app(None if _COMPLETING in os.environ else first))
     try:
@@ -27,8 +32,13 @@ def main(words: Sequence[str] | None = None) -> int:
         return exits.INTERRUPTED
     except Exception as error:  # noqa: BLE001 - the boundary: nobody at a terminal reads tracebacks
         code, line = exits.explain(error)
-        print(line, file=sys.stderr)
+        print(escape(line), file=sys.stderr)
     return int(code or 0)
+
+
+def _is_text(word: str) -> bool:
+    """Whether the terminal sent UTF-8: Python keeps other bytes as halves of characters."""
+    return not any("\ud800" <= char <= "\udfff" for char in word)
 
 
 def end(code: int) -> NoReturn:

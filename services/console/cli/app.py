@@ -15,8 +15,8 @@ import typer
 _CLI = "services.console.cli."
 _EPILOG = (
     "Needs an operator's key in FRONTLINE_OPERATOR_KEY. Exit codes: 0 good · 1 faults were found ·"
-    " 2 wrong usage · 66 not found · 69 Kafka or MongoDB is away · 77 key refused · 78 settings"
-    " · 130 interrupted."
+    " 2 wrong usage · 66 not found · 69 Kafka or MongoDB is away · 75 another process has it in"
+    " hand, try later · 77 key refused · 78 settings · 130 interrupted. Times are UTC."
 )
 
 

@@ -22,11 +22,12 @@ Value = TypeVar("Value")
 
 def verify(
     since: Annotated[
-        str, typer.Option(help="Begin so long ago, or at this time.", metavar="DURATION|TIME")
+        str,
+        typer.Option(help="Begin so long ago, or at this time, UTC.", metavar="DURATION|TIME"),
     ] = "24h",
     until: Annotated[
         datetime | None,
-        typer.Option(parser=read_time, metavar="TIME", help="End at this time; now, unless given."),
+        typer.Option(parser=read_time, metavar="TIME", help="End at this time, UTC; else now."),
     ] = None,
     settle: Annotated[
         str,
