@@ -61,6 +61,7 @@ def whole(**changes: Any) -> Evidence:
         "in_period": True,
         "records": (seen(Kind.RECEIVED), seen(Kind.TAGGED), seen(Kind.ROUTED)),
         "departments": frozenset({"DWP", "MHCLG"}),
+        "decided_at": LONG_AGO,
         "items": (item("DWP"), item("MHCLG")),
     }
     return Evidence(**(fields | changes))
@@ -68,7 +69,7 @@ def whole(**changes: Any) -> Evidence:
 
 def upto(*kinds: Kind, **changes: Any) -> Evidence:
     """A feedback of which only these records are there."""
-    nothing: dict[str, Any] = {"departments": None, "items": ()}
+    nothing: dict[str, Any] = {"departments": None, "decided_at": None, "items": ()}
     return whole(records=tuple(seen(kind) for kind in kinds), **(nothing | changes))
 
 
@@ -176,8 +177,68 @@ def test_an_item_that_no_decision_chose_is_named() -> None:
 
 
 def test_a_decision_made_after_decisions_were_read_is_not_missed() -> None:
-    fresh = replace(whole(), departments=None, items=(item("DWP", created_at=JUST_NOW),))
-    assert kinds(fresh) == []
+    fresh = whole(
+        departments=None,
+        decided_at=None,
+        items=(item("DWP", created_at=JUST_NOW),),
+        records=(seen(Kind.RECEIVED), seen(Kind.TAGGED), seen(Kind.ROUTED, at=JUST_NOW)),
+    )
+    judgement = judge(fresh, horizon())
+    assert (judgement.outcome, judgement.faults) == (Outcome.DELIVERED, ())
+
+
+def test_what_is_on_its_queues_is_delivered_though_retention_took_its_records() -> None:
+    judgement = judge(whole(records=()), horizon())
+    assert (judgement.outcome, judgement.faults) == (Outcome.DELIVERED, ())
+
+
+@pytest.mark.parametrize("kept", [(), (Kind.RECEIVED,)])
+def test_a_decision_without_an_item_is_named_though_retention_took_its_records(
+    kept: tuple[Kind, ...],
+) -> None:
+    records = tuple(seen(kind) for kind in kept)
+    [fault] = judge(whole(records=records, items=(item("DWP"),)), horizon()).faults
+    assert (fault.kind, fault.subject) == (FaultKind.NO_QUEUE_ITEM, f"{feedback_id(1)}:MHCLG")
+
+
+def test_a_decision_without_an_item_whose_router_gave_it_up_is_a_dead_letter() -> None:
+    dead = whole(records=(), items=(), letters=(letter("router", State.WAITING),))
+    judgement = judge(dead, horizon())
+    assert (judgement.outcome, judgement.faults) == (Outcome.DEAD_LETTER, ())
+
+
+@pytest.mark.parametrize(
+    "evidence",
+    [
+        upto(letters=(letter("streams", State.WAITING),)),
+        upto(letters=(letter("classifier", State.REDRIVEN, NOON - timedelta(days=2)),)),
+        upto(Kind.ROUTED),
+        upto(Kind.PROGRESSED),
+    ],
+    ids=["letter of another stage", "old redrive", "routed alone", "progress alone"],
+)
+def test_what_is_nowhere_and_cannot_be_followed_is_named(evidence: Evidence) -> None:
+    judgement = judge(evidence, horizon())
+    assert judgement.outcome is Outcome.FAULTY
+    [fault] = judgement.faults
+    assert fault.kind is FaultKind.RECORDS_GONE
+    assert (fault.feedback_id, fault.reference) == (feedback_id(1), reference(1))
+    assert "gone" in fault.detail
+    assert judge(replace(evidence, in_period=False), horizon()).faults == ()
+
+
+@pytest.mark.parametrize(
+    "evidence",
+    [
+        whole(records=(), decided_at=JUST_NOW, items=()),
+        upto(items=(item("DWP", created_at=JUST_NOW),)),
+        upto(letters=(letter("classifier", State.REDRIVEN, JUST_NOW),)),
+    ],
+    ids=["decided", "queued", "redriven"],
+)
+def test_what_moved_after_its_topic_was_read_is_on_its_way(evidence: Evidence) -> None:
+    judgement = judge(evidence, horizon())
+    assert (judgement.outcome, judgement.faults) == (Outcome.ON_ITS_WAY, ())
 
 
 @pytest.mark.parametrize("state", ["settled", "dead", "discarded"])

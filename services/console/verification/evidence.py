@@ -13,6 +13,7 @@ from services.runtime.redrive import Redriven
 from services.runtime.times import from_milliseconds
 
 _ID_BYTES = 16
+_LONG_AGO = from_milliseconds(0)
 
 
 class Kind(IntEnum):
@@ -63,7 +64,8 @@ class Evidence:
     """All that was seen of one feedback.
 
     `in_period`: its receipt is from the period, so that all of its way lies in what was read.
-    Another's receipt may be found later: `reference` is None while there is none.
+    Another's receipt may be found later: `reference` is None while there is none. `decided_at` is
+    when the last of its decisions was made.
     """
 
     feedback_id: str
@@ -73,6 +75,7 @@ class Evidence:
     in_period: bool = False
     records: tuple[Seen, ...] = ()
     departments: frozenset[str] | None = None
+    decided_at: datetime | None = None
     letters: tuple[Letter, ...] = ()
     items: tuple[ItemState, ...] = ()
 
@@ -153,6 +156,7 @@ def read_evidence(
     """
     records, letters = [], []
     departments: frozenset[str] | None = None
+    decided_at: datetime | None = None
     own: Row | None = None
     for row in rows:
         kind = row[1]
@@ -160,6 +164,7 @@ def read_evidence(
             own = row
         elif kind == Kind.DECISION:
             departments = (departments or frozenset()) | frozenset((row[5] or "").split())
+            decided_at = max(from_milliseconds(row[2]), decided_at or _LONG_AGO)
         elif kind == Kind.LETTER:
             letters.append(_letter(row))
         elif kind != Kind.QUEUED:
@@ -172,6 +177,7 @@ def read_evidence(
         in_period=own is not None,
         records=tuple(records),
         departments=departments,
+        decided_at=decided_at,
         letters=tuple(letters),
         items=tuple(items),
     )

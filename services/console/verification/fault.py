@@ -16,6 +16,7 @@ class FaultKind(StrEnum):
     NO_QUEUE_ITEM = "no_queue_item"  # a department was chosen and has nothing
     ITEM_WITHOUT_DECISION = "item_without_decision"
     DOUBLED_ITEM = "doubled_item"  # one department has it twice
+    RECORDS_GONE = "records_gone"  # not where it should end, and no topic says any more where it is
     STUCK = "stuck"  # waits in a stage for longer than that takes
     EXPIRED_LEASE = "expired_lease"  # was received, not settled, and nobody takes it again
     PROGRESS_UNPUBLISHED = "progress_unpublished"  # acknowledged, and the charity is not told
