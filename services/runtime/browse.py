@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator, Mapping
 from contextlib import asynccontextmanager
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from aiokafka import ConsumerRecord, TopicPartition
 
@@ -53,6 +53,11 @@ class Browser:
         async with self._asking() as clients:
             parts = await clients.partitions(topic)
             return _by_number(await clients.offsets.beginning_offsets(parts))
+
+    async def retention(self, topic: str) -> timedelta | None:
+        """How long a topic keeps records; None when Kafka does not say, and when it is for ever."""
+        async with self._asking() as clients:
+            return await clients.retention(topic)
 
     async def committed(self, group: str, topic: str) -> dict[int, int]:
         """Where a group goes on, by partition; the beginning where it committed nothing."""

@@ -3,11 +3,13 @@
 import asyncio
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
+from datetime import timedelta
 from time import monotonic
 from typing import Any
 
 from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
+from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 from aiokafka.errors import IllegalStateError, KafkaError
 
 from services.runtime.errors import Unavailable, describe
@@ -19,6 +21,7 @@ _RETRY_SECONDS = 0.1
 _CLOSE_SECONDS = 2.0
 _BACKOFF_MS = 10  # what the library waits for the leaders of a topic that it meets first
 _KNOWN_SECONDS = 30.0  # how long a topic is taken to have the partitions that it had
+_RETENTION = "retention.ms"
 
 # a point is one record, and comes with its batch: enough for those of our producers, so that one
 # answer brings every partition's; a larger one comes alone
@@ -69,6 +72,16 @@ class BrowserClients:
         parts = sorted(TopicPartition(topic, part["partition"]) for part in found["partitions"])
         self._known[topic] = monotonic(), parts
         return parts
+
+    async def retention(self, topic: str) -> timedelta | None:
+        """How long a topic keeps records; None when Kafka does not say, and when it is for ever."""
+        asked = ConfigResource(ConfigResourceType.TOPIC, topic, {_RETENTION: None})
+        for answer in await self._admin.describe_configs([asked]):
+            for _code, _message, _type, _name, entries in answer.resources:
+                found = {entry[0]: int(entry[1]) for entry in entries if entry[0] == _RETENTION}
+                if found.get(_RETENTION, -1) >= 0:
+                    return timedelta(milliseconds=found[_RETENTION])
+        return None
 
     async def committed(
         self, group: str, parts: Sequence[TopicPartition]

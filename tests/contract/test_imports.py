@@ -36,6 +36,7 @@ PURE = {
     "services/console/journey.py",
     "services/console/notice.py",
     "services/console/pipeline.py",
+    "services/console/verification/case.py",
     "services/console/verification/evidence.py",
     "services/console/verification/fault.py",
     "services/console/verification/judging.py",

@@ -5,6 +5,7 @@ import json
 import subprocess
 import sys
 from collections.abc import AsyncIterator
+from contextlib import suppress
 from typing import Any
 
 import httpx
@@ -13,6 +14,7 @@ import pytest_asyncio
 
 from services.console.api.operators import PUBLIC
 from tests.pipeline import Pipeline
+from tests.waiting import until
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -160,8 +162,22 @@ async def test_a_verification_is_streamed(client: httpx.AsyncClient) -> None:
         second = await client.get("/v1/verification")
         assert second.status_code in (200, 409)  # whichever was faster
         assert [line async for line in first.aiter_lines()][-1].startswith('{"verification"')
-    for wrong in ({"since": "9000d"}, {"since": "soon"}, {"until": "x"}, {"settle": "-1"}):
+    wrongs = ({"since": "9000d"}, {"since": "soon"}, {"until": "x"}, {"settle": "-1"})
+    for wrong in (*wrongs, {"leases": "soon"}):
         assert_problem(await client.get("/v1/verification", params=wrong), 422)
+
+
+async def test_a_client_of_a_verification_may_go_away_at_any_time(
+    client: httpx.AsyncClient,
+) -> None:
+    for hundredths in range(8):
+        with suppress(httpx.TimeoutException):
+            await client.get("/v1/verification", timeout=0.01 * hundredths + 0.001)
+
+    async def answered() -> bool:
+        return (await client.get("/v1/verification", params={"since": "1h"})).status_code == 200
+
+    await until(answered, "the verification of whoever stays")
 
 
 @pytest.mark.parametrize(

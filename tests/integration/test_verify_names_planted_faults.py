@@ -3,16 +3,18 @@
 import asyncio
 import json
 from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
 from aiokafka import TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
+from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 from aiokafka.admin.records_to_delete import RecordsToDelete
 
 from services.deadletters.letter import State
-from services.stages.stage import CLASSIFIER, ROUTER
+from services.stages.stage import CLASSIFIER, ROUTER, STREAMS
 from tests.builders import feedback_id
 from tests.console import CommandLine, Ended, command_line
 from tests.pipeline import Pipeline
@@ -21,6 +23,7 @@ from tests.submitting import OBSERVATION
 from tests.waiting import until
 
 SUBMITTED = 12
+WHOLE = -1  # to Kafka, the end of a partition
 
 
 @pytest.fixture
@@ -69,6 +72,24 @@ def stop(pipeline: Pipeline) -> None:
     """SIGTERM to all: groups are left, and nobody mends what is planted."""
     for service in pipeline.services.values():
         service.stop()
+
+
+@asynccontextmanager
+async def administering(pipeline: Pipeline) -> AsyncIterator[AIOKafkaAdminClient]:
+    admin = AIOKafkaAdminClient(bootstrap_servers=pipeline.kafka_servers)
+    await admin.start()
+    try:
+        yield admin
+    finally:
+        await admin.close()
+
+
+async def cut(pipeline: Pipeline, topic: str, before: int) -> None:
+    """Takes each partition's records before an offset, as retention does."""
+    async with administering(pipeline) as admin:
+        name = pipeline.topic_prefix + topic
+        parts = [TopicPartition(name, each) for each in range(6)]
+        await admin.delete_records({each: RecordsToDelete(before_offset=before) for each in parts})
 
 
 def read(out: str) -> tuple[dict[str, list[dict[str, Any]]], dict[str, Any]]:
@@ -131,7 +152,9 @@ async def test_every_planted_fault_is_named_and_a_sound_pipeline_has_none(
     )
     tampered = await planter.tamper_with_audit()
 
-    faults, whole = read(await terminal.do("verify", "--settle", "5", "--json", code=1))
+    words = ("verify", "--settle", "5", "--json")
+    assert "expired_lease" not in read(await terminal.do(*words, code=1))[0]
+    faults, whole = read(await terminal.do(*words, "--leases", "5s", code=1))
     assert named(faults.pop("never_published")) == [feedback_id(outbox)]
     assert named(faults.pop("lost_after_publishing")) == [feedback_id(lost)]
     assert named(faults.pop("never_tagged")) == [feedback_id(untagged)]
@@ -160,10 +183,11 @@ async def test_every_planted_fault_is_named_and_a_sound_pipeline_has_none(
 async def test_periods_that_cannot_be_told_are_refused(pipeline: Pipeline) -> None:
     terminal = await Terminal.on(pipeline)
     for words, told in (
-        (("--since", "40d"), "Topics keep their records for 30 days"),
+        (("--since", "40d"), "Topics keep their records for 30 d:"),
         (("--since", "10s"), "has settled"),
         (("--since", "yesterday"), "is no duration"),
         (("--settle", "0"), "at least 1 s"),
+        (("--leases", "soon"), "is no duration"),
     ):
         ended = await terminal.run("verify", *words)
         assert ended.code == 2, ended
@@ -171,17 +195,45 @@ async def test_periods_that_cannot_be_told_are_refused(pipeline: Pipeline) -> No
         assert ended.out == ""
 
     await submit(pipeline, SUBMITTED)
-    admin = AIOKafkaAdminClient(bootstrap_servers=pipeline.kafka_servers)
-    await admin.start()
-    try:
-        topic = pipeline.topic_prefix + "feedback.tagged"
-        cut = {TopicPartition(topic, each): RecordsToDelete(before_offset=1) for each in range(6)}
-        await admin.delete_records(cut)
-    finally:
-        await admin.close()
+    await cut(pipeline, "feedback.tagged", 1)
     ended = await terminal.run("verify", "--settle", "1")
     assert ended.code == 2
     assert "feedback.tagged was cut by its retention" in ended.err
+    async with administering(pipeline) as admin:
+        topic = pipeline.topic_prefix + "feedback.routed"
+        short = {"retention.ms": str(12 * 3_600_000)}
+        await admin.alter_configs([ConfigResource(ConfigResourceType.TOPIC, topic, short)])
+    ended = await terminal.run("verify", "--since", "24h")
+    assert ended.code == 2
+    assert "Topics keep their records for 12 h:" in ended.err
+
+
+async def test_what_retention_took_is_judged_by_decisions_and_queues(pipeline: Pipeline) -> None:
+    ids = await submit(pipeline, SUBMITTED)
+    terminal = await Terminal.on(pipeline)
+    stop(pipeline)
+    for topic in ("received", "tagged", "routed", "progressed"):
+        await cut(pipeline, f"feedback.{topic}", WHOLE)
+
+    async def sound() -> bool:
+        whole = read((await terminal.run("verify", "--settle", "1", "--json")).out)[1]
+        assert whole["faults"] == {}
+        return bool(whole["outcomes"] == {"delivered": SUBMITTED})
+
+    await until(sound, "all of it to have settled")
+    planter = Planter(pipeline)
+    missing = (await planter.items(ids[0]))[0]["_id"]
+    await planter.database["queue_items"].delete_one({"_id": missing})
+    nowhere = await planter.receipt(published=True)
+    elsewhere = await planter.receipt(published=True)
+    await planter.letter(elsewhere, STREAMS, State.WAITING)
+
+    faults, whole = read(await terminal.do("verify", "--settle", "1", "--json", code=1))
+    assert [each["subject"] for each in faults.pop("no_queue_item")] == [missing]
+    assert named(faults.pop("lost_after_publishing")) == [feedback_id(nowhere)]
+    assert named(faults.pop("records_gone")) == [feedback_id(elsewhere)]
+    assert faults == {}
+    assert whole["outcomes"] == {"delivered": SUBMITTED - 1, "faulty": 3}
 
 
 async def test_a_broker_or_a_database_that_is_away_is_one_line(pipeline: Pipeline) -> None:

@@ -14,24 +14,24 @@ DAY = timedelta(days=1)
 
 
 def test_the_youngest_items_are_left_to_settle() -> None:
-    period = settled_period(DAY, None, SETTLE, NOON)
+    period = settled_period(DAY, None, SETTLE, NOON, RETENTION)
     assert (period.start, period.end) == (NOON - DAY, NOON - SETTLE)
     assert period.read_from == NOON - DAY - MARGIN
 
 
 def test_an_end_long_past_stays_as_it_is_given() -> None:
     until = NOON - timedelta(hours=3)
-    assert settled_period(NOON - DAY, until, SETTLE, NOON).end == until
+    assert settled_period(NOON - DAY, until, SETTLE, NOON, RETENTION).end == until
 
 
 def test_an_end_to_come_is_now() -> None:
-    assert settled_period(DAY, NOON + DAY, SETTLE, NOON).end == NOON - SETTLE
+    assert settled_period(DAY, NOON + DAY, SETTLE, NOON, RETENTION).end == NOON - SETTLE
 
 
 @pytest.mark.parametrize("since", [RETENTION + timedelta(hours=1), NOON - RETENTION * 2])
 def test_a_period_beyond_retention_is_refused(since: timedelta) -> None:
-    with pytest.raises(WrongInput, match="Topics keep their records for 30 days: begin at 2026-10"):
-        settled_period(since, None, SETTLE, NOON)
+    with pytest.raises(WrongInput, match="Topics keep their records for 30 d: begin at 2026-10"):
+        settled_period(since, None, SETTLE, NOON, RETENTION)
 
 
 @pytest.mark.parametrize(
@@ -39,12 +39,12 @@ def test_a_period_beyond_retention_is_refused(since: timedelta) -> None:
 )
 def test_a_period_in_which_nothing_settled_is_refused(since: timedelta, until: None) -> None:
     with pytest.raises(WrongInput, match="has settled"):
-        settled_period(since, until, SETTLE, NOON)
+        settled_period(since, until, SETTLE, NOON, RETENTION)
 
 
 def test_settling_takes_at_least_a_second() -> None:
     with pytest.raises(WrongInput, match="--settle"):
-        settled_period(DAY, None, timedelta(), NOON)
+        settled_period(DAY, None, timedelta(), NOON, RETENTION)
 
 
 def test_a_topic_that_was_cut_within_the_period_is_refused() -> None:

@@ -1,9 +1,10 @@
 """Route of the verification: faults are streamed as they are found, one JSON document a line."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import suppress
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Annotated, Any
 
 import structlog
@@ -14,7 +15,7 @@ from starlette.responses import Response, StreamingResponse
 from services.console.api.problems import problem_of, problems
 from services.console.connections import Connections
 from services.console.errors import Refusal, WrongInput
-from services.console.operations.verification import verify
+from services.console.operations.verification import Verification, verify
 from services.console.periods import read_duration, read_time
 from services.console.verification.fault import Fault
 from services.runtime.errors import Unavailable
@@ -55,22 +56,29 @@ class VerificationRoutes:
         return router
 
     async def verification(
-        self, since: Text = "24h", until: Text | None = None, settle: Text = "60s"
+        self,
+        since: Text = "24h",
+        until: Text | None = None,
+        settle: Text = "60s",
+        leases: Text = "1h",
     ) -> Response:
         """Compares receipts, topics, queues and dead letters over a period; `since` is a time, or
-        how long before now.
+        how long before now. An item whose lease expired longer than `leases` ago is named.
         """
         try:
             start = _since(since)
             end = read_time(until) if until is not None else None
             settled = read_duration(settle)
+            grace = read_duration(leases)
         except ValueError as error:
             raise WrongInput(str(error)) from None
         if self._running is not None and not self._running.ended:
             raise Problem(
                 409, "Busy", "Another verification is running: it reads much. Wait until it ends."
             )
-        self._running = running = _Running(self._connections, start, end, settled)
+        self._running = running = _Running(
+            partial(verify, self._connections, start, end, settled, grace)
+        )
         first = await running.first()  # a period that is refused is refused with its status
         return StreamingResponse(running.lines(first), media_type="application/x-ndjson")
 
@@ -78,35 +86,20 @@ class VerificationRoutes:
 class _Running:
     """A verification and the lines that its client has not read yet."""
 
-    def __init__(
-        self,
-        connections: Connections,
-        since: datetime | timedelta,
-        until: datetime | None,
-        settle: timedelta,
-    ) -> None:
+    def __init__(self, verification: Callable[..., Awaitable[Verification]]) -> None:
+        """`verification` is told where its faults and its progress go."""
         self._lines: asyncio.Queue[dict[str, Any] | None] = asyncio.Queue()
         self._told = 0.0
-        self._task: asyncio.Task[None] = asyncio.create_task(
-            self._run(connections, since, until, settle)
-        )
+        self._task: asyncio.Task[None] = asyncio.create_task(self._run(verification))
 
     @property
     def ended(self) -> bool:
         """Whether it has stopped reading."""
         return self._task.done()
 
-    async def _run(
-        self,
-        connections: Connections,
-        since: datetime | timedelta,
-        until: datetime | None,
-        settle: timedelta,
-    ) -> None:
+    async def _run(self, verification: Callable[..., Awaitable[Verification]]) -> None:
         try:
-            done = await verify(
-                connections, since, until, settle, found=self._found, progress=self._progress
-            )
+            done = await verification(found=self._found, progress=self._progress)
             self._lines.put_nowait({"verification": done})
         finally:
             self._lines.put_nowait(None)

@@ -35,6 +35,13 @@ def verify(
             help="Leave out what is younger; what waits for longer is stuck.", metavar="DURATION"
         ),
     ] = "60s",
+    leases: Annotated[
+        str,
+        typer.Option(
+            help="Name an item whose lease expired so long ago, if nobody received it again.",
+            metavar="DURATION",
+        ),
+    ] = "1h",
     as_json: AsJson = False,
 ) -> None:
     """Compares receipts, topics, queues and dead letters, and names every item that is
@@ -46,6 +53,7 @@ def verify(
     """
     begin = _read("--since", since, _read_beginning)
     settled = _read("--settle", settle, read_duration)
+    grace = _read("--leases", leases, read_duration)
 
     async def work(session: Session) -> int:
         screen = session.screen
@@ -62,6 +70,7 @@ def verify(
                 begin,
                 until,
                 settled,
+                grace,
                 found=tell,
                 progress=report,
             )

@@ -15,7 +15,7 @@ from services.console.verification.evidence import (
     unpack_id,
 )
 from services.console.verification.fault import Fault, FaultKind
-from services.console.verification.gathering import Gathered, Gathering
+from services.console.verification.gathering import Gathered, Gathering, kept_period
 from services.console.verification.judging import Judgement, Outcome, judge
 from services.console.verification.ledger import Group, Ledger
 from services.console.verification.open_ends import open_ends
@@ -122,6 +122,7 @@ async def verify(
     since: datetime | timedelta = timedelta(hours=24),
     until: datetime | None = None,
     settle: timedelta = timedelta(seconds=60),
+    leases: timedelta = timedelta(hours=1),
     *,
     found: Callable[[Fault], None],
     progress: Progress = _nobody,
@@ -131,17 +132,19 @@ async def verify(
 
     `found` gets each fault as soon as it is known; memory does not grow with the period. What
     stands open now is looked at whatever its age: the outbox, leases, acknowledgements, redrives,
-    the audit. Goes by MongoDB's clock. Raises `WrongInput` for a period that is not over or beyond
-    retention, `Unavailable`.
+    the audit. A lease that expired is a fault after `leases`: only its department can receive the
+    item again, and may rest meanwhile. Goes by MongoDB's clock. Raises `WrongInput` for a period
+    that is not over or beyond retention, `NoRoom`, `Unavailable`.
     """
     started = perf_counter()
     connections = await by_server_time(connections)
-    period = settled_period(since, until, settle, connections.clock())
+    kept = await kept_period(connections)
+    period = settled_period(since, until, settle, connections.clock(), kept)
     tally, steps = _Tally(found), _Steps(progress)
     async with Ledger() as ledger:
         gathering = Gathering(connections, period, ledger, steps.advance)
         await gathering.refuse_cut_topics()
-        async for fault in open_ends(connections, period):
+        async for fault in open_ends(connections, period, leases):
             tally.tell(fault)
         steps.expected = await gathering.expected()
         horizon = await gathering.gather()

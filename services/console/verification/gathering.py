@@ -6,7 +6,7 @@ its topic and what follows from it, dead letters after all places.
 
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from schemas.topics import CONSUMED, PROGRESSED, RECEIVED, ROUTED, TAGGED, Topic
 from services.console.connections import Connections
@@ -51,6 +51,17 @@ class Gathered:
     records: int = 0
     foreign: int = 0
     places: dict[str, Place] = field(default_factory=dict)
+
+
+async def kept_period(connections: Connections) -> timedelta:
+    """For how long every topic that is read keeps its records: as Kafka is set where that is
+    shorter than what `schemas.topics` says and the database goes by. Raises `Unavailable`.
+    """
+    prefix, kept = connections.settings.topic_prefix, []
+    for topic in READ:
+        found = await connections.browser.retention(prefix + topic.name)
+        kept.append(min(topic.retention, found or topic.retention))
+    return min(kept)
 
 
 class Gathering:

@@ -2,7 +2,8 @@
 
 from collections import Counter
 from collections.abc import AsyncIterator, Callable, Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
+from functools import partial
 
 from services.audit.audit_store import MongoAuditLog
 from services.console.connections import Connections
@@ -19,9 +20,13 @@ from services.receipts.receipt_store import MongoReceiptStore
 _LONG_AGO = datetime(2000, 1, 1, tzinfo=UTC)
 
 
-async def open_ends(connections: Connections, period: Period) -> AsyncIterator[Fault]:
-    """Every fault of this kind, as it is found; the period's own receipts are judged elsewhere."""
-    for finding in (_outbox, _leases, _progress, _redrives, _audit):
+async def open_ends(
+    connections: Connections, period: Period, leases: timedelta
+) -> AsyncIterator[Fault]:
+    """Every fault of this kind, as it is found; the period's own receipts are judged elsewhere.
+    A lease has stood open for too long when it expired `leases` ago.
+    """
+    for finding in (_outbox, partial(_leases, grace=leases), _progress, _redrives, _audit):
         async for fault in finding(connections, period):
             yield fault
 
@@ -43,19 +48,22 @@ async def _outbox(connections: Connections, period: Period) -> AsyncIterator[Fau
                 )
 
 
-async def _leases(connections: Connections, period: Period) -> AsyncIterator[Fault]:
+async def _leases(
+    connections: Connections, _period: Period, grace: timedelta
+) -> AsyncIterator[Fault]:
     def fault(item: ItemState, reference: str | None) -> Fault:
         return Fault(
             FaultKind.EXPIRED_LEASE,
             f"was received {item.receive_count} times by {item.department}, whose last lease"
-            " expired, and nobody receives it again: ask the department whether its workers run",
+            " expired, and nobody receives it again: ask the department to let its workers receive,"
+            " see the runbook queue-stands-still",
             item.feedback_id,
             reference,
             subject=item.id,
             since=item.lease_until,
         )
 
-    chunks = MongoItemStates(connections.database).expired_leases(period.settle)
+    chunks = MongoItemStates(connections.database).expired_leases(grace)
     async for each in _with_references(connections, chunks, fault):
         yield each
 

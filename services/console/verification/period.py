@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 
 from schemas.topics import PROGRESSED, RECEIVED, ROUTED, TAGGED
 from services.console.errors import WrongInput
+from services.console.periods import length
 
 READ = (RECEIVED, TAGGED, ROUTED, PROGRESSED)
 
@@ -28,20 +29,23 @@ class Period:
 
 
 def settled_period(
-    since: datetime | timedelta, until: datetime | None, settle: timedelta, now: datetime
+    since: datetime | timedelta,
+    until: datetime | None,
+    settle: timedelta,
+    now: datetime,
+    kept: timedelta,
 ) -> Period:
     """The part of the period that had time to settle. Raises `WrongInput` where there is none, and
-    where a topic keeps its records for less long.
+    where it begins before what topics keep.
     """
     if settle < timedelta(seconds=1):
         raise WrongInput("--settle must be at least 1 s: an item needs time from stage to stage")
     start = now - since if isinstance(since, timedelta) else since
     end = min(until or now, now - settle)
-    kept = min(topic.retention for topic in READ)
     if start < now - kept:
         raise WrongInput(
-            f"Topics keep their records for {kept.days} days: begin at {_written(now - kept)} or"
-            " later"
+            f"Topics keep their records for {length(kept.total_seconds())}: begin at"
+            f" {_written(now - kept)} or later"
         )
     if start >= end:
         raise WrongInput(
