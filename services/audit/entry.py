@@ -79,6 +79,23 @@ def digest_of(entry: Entry) -> str:
     return sha256(text.encode()).hexdigest()
 
 
+def what_changed(noted: Head, there: Entry | None, head: Head) -> str | None:
+    """What became of a head that was noted; `there` is the entry that now has its number, `head`
+    the last one. None while all is as it was, whatever followed.
+    """
+    if noted.seq == 0:
+        return None
+    if head.seq < noted.seq:
+        return f"it ends at {head.seq}, and had an entry {noted.seq}"
+    if there is None or (there.seq, there.digest, digest_of(there)) != (
+        noted.seq,
+        noted.digest,
+        noted.digest,
+    ):
+        return f"entry {noted.seq} is not what it was"
+    return None
+
+
 def read_head(text: str) -> Head:
     """Reads `seq:digest` as `str` of a head writes it; raises `ValueError`."""
     seq, _, digest = text.strip().partition(":")

@@ -8,6 +8,8 @@ from starlette.types import ASGIApp
 
 from services.accounts.authentication import Authenticator
 from services.accounts.key_store import MongoKeyStore
+from services.audit.audit_store import MongoAuditLog
+from services.audit.head_watch import HeadWatch
 from services.console.api import openapi
 from services.console.api.audit import AuditRoutes
 from services.console.api.dead_items import DeadItemRoutes
@@ -35,11 +37,20 @@ def build_app(settings: ConsoleSettings, process: Process) -> ASGIApp:
     connected = connections(settings, process.metrics)
     view, jobs = PipelineView(connected), RedriveJobs(connected)
     reporter = Reporter(process, MongoReports(connected.database))
+    watch = HeadWatch(MongoAuditLog(connected.database), process.metrics)
 
     @asynccontextmanager
     async def running(_app: FastAPI) -> AsyncIterator[None]:
         database_guard = process.guarded_database(connected.client, settings)
-        async with database_guard, reporter, connected.browser, connected.producer, view, jobs:
+        async with (
+            database_guard,
+            reporter,
+            watch,
+            connected.browser,
+            connected.producer,
+            view,
+            jobs,
+        ):
             yield
 
     app = FastAPI(

@@ -194,6 +194,13 @@ STREAM_CLIENTS = Metric(
     "How many live streams are open?",
     "Live stream clients connected",
 )
+AUDIT_CHANGED = Metric(
+    Gauge,
+    "frontline_audit_changed",
+    "1 or 0",
+    "Did anybody take or change what the audit had?",
+    "1 when an entry that the console saw last is gone or another; its log says which",
+)
 HOPS = Metric(
     Counter,
     "frontline_hops",

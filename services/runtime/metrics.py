@@ -32,5 +32,6 @@ class Metrics:
         self.queued_seconds = catalogue.QUEUED_SECONDS.make(registry)
         self.leases = catalogue.LEASES.make(registry)
         self.stream_clients = catalogue.STREAM_CLIENTS.make(registry)
+        self.audit_changed = catalogue.AUDIT_CHANGED.make(registry)
         self.hops = catalogue.HOPS.make(registry)
         self.spans = catalogue.SPANS.make(registry)

@@ -1,7 +1,7 @@
 """The audit on a real database: a chain that shows whoever tampered with it."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -9,11 +9,15 @@ import pytest
 from bson import Decimal128
 from bson.datetime_ms import DatetimeMS
 from pydantic import SecretStr
+from structlog.testing import capture_logs
 
 from services.audit.audit_store import MongoAuditLog
 from services.audit.entry import BEGINNING, Entry, Head, read_head
+from services.audit.head_watch import HeadWatch
+from services.runtime.metrics import Metrics
 from services.runtime.mongo import Database, connect
 from services.runtime.settings import MongoSettings
+from tests.waiting import until
 
 
 @pytest.fixture
@@ -190,6 +194,59 @@ async def test_the_newest_come_first_and_can_be_chosen(log: MongoAuditLog) -> No
     assert [entry.seq for entry in await log.latest(2)] == [4, 3]
     assert [entry.seq for entry in await log.latest(9, before=3)] == [2, 1]
     assert [entry.seq for entry in await log.latest(9, wanted={"by": "other"})] == [4]
+
+
+def told(logs: Sequence[Mapping[str, Any]]) -> list[tuple[str, Any]]:
+    """What the watch said, and of which head."""
+    watched = [each for each in logs if each.get("action") == "watch_audit"]
+    return [(each["event"], each.get("seq", each.get("noted"))) for each in watched]
+
+
+async def test_each_head_is_logged_and_one_that_is_gone_is_an_error(
+    log: MongoAuditLog, database: Database
+) -> None:
+    metrics = Metrics()
+    watch = HeadWatch(log, metrics)
+    with capture_logs() as logs:
+        await watch.look()
+        assert told(logs) == []
+        _, second = await write(log, 2)
+        await watch.look()
+        await watch.look()
+        assert told(logs) == [("audit head", 2)]
+        await database["audit"].delete_one({"_id": 2})
+        await watch.look()
+        await watch.look()
+        assert told(logs)[1:] == [("audit changed", f"2:{second.digest}")]
+        assert metrics.registry.get_sample_value("frontline_audit_changed") == 1
+        await write(log, 2)  # another second entry, and a third: the chain itself holds
+        assert (await log.check()).broken == []
+        await watch.look()
+        assert told(logs)[2:] == [("audit changed", f"2:{second.digest}")]
+
+
+async def test_an_entry_that_was_changed_below_the_head_is_an_error(
+    log: MongoAuditLog, database: Database
+) -> None:
+    metrics = Metrics()
+    watch = HeadWatch(log, metrics)
+    await write(log, 1)
+    await watch.look()
+    await database["audit"].update_one({"_id": 1}, {"$set": {"by": "x"}})
+    await write(log, 1)
+    with capture_logs() as logs:
+        await watch.look()
+    assert [name for name, _ in told(logs)] == ["audit changed"]
+    assert "entry 1 is not what it was" in logs[0]["what"]
+
+
+async def test_the_watch_looks_again_and_again(log: MongoAuditLog) -> None:
+    with capture_logs() as logs:
+        async with HeadWatch(log, Metrics(), every_seconds=0.01):
+            await write(log, 1)
+            await until(lambda: ("audit head", 1) in told(logs), "the first head")
+            await write(log, 1)
+            await until(lambda: ("audit head", 2) in told(logs), "the next")
 
 
 @pytest.mark.parametrize("text", ["", "1", "x:" + "0" * 64, "1:" + "g" * 64, "1:00"])
