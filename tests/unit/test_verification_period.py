@@ -6,7 +6,7 @@ import pytest
 
 from schemas.topics import RETENTION
 from services.console.errors import WrongInput
-from services.console.verification.period import MARGIN, Period, refuse_cut_topic, settled_period
+from services.console.verification.period import MARGIN, settled_period
 from tests.builders import NOON
 
 SETTLE = timedelta(seconds=60)
@@ -45,12 +45,3 @@ def test_a_period_in_which_nothing_settled_is_refused(since: timedelta, until: N
 def test_settling_takes_at_least_a_second() -> None:
     with pytest.raises(WrongInput, match="--settle"):
         settled_period(DAY, None, timedelta(), NOON, RETENTION)
-
-
-def test_a_topic_that_was_cut_within_the_period_is_refused() -> None:
-    period = Period(NOON - DAY, NOON, SETTLE)
-    late, early = NOON - DAY / 2, NOON - DAY * 2
-    with pytest.raises(WrongInput, match=r"feedback\.tagged was cut .* 2026-11-02T00:00:00"):
-        refuse_cut_topic("feedback.tagged", {0: 0, 1: 50}, {0: early, 1: late}, period)
-    refuse_cut_topic("feedback.tagged", {0: 0, 1: 50}, {0: late, 1: early}, period)
-    refuse_cut_topic("feedback.tagged", {0: 50}, {}, period)  # whole gone: nobody can tell when

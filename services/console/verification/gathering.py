@@ -20,7 +20,7 @@ from services.console.verification.evidence import (
     record_row,
 )
 from services.console.verification.ledger import Ledger
-from services.console.verification.period import READ, Period, refuse_cut_topic
+from services.console.verification.period import READ, Period
 from services.console.verification.standing import Horizon, Place
 from services.deadletters.dead_letter_store import MongoDeadLetterStore
 from services.deadletters.filter import Filter
@@ -80,14 +80,6 @@ class Gathering:
         self._ledger = ledger
         self._advance = advance
         self.found = Gathered()
-
-    async def refuse_cut_topics(self) -> None:
-        """Raises `WrongInput` when a topic does not reach back to the period's start."""
-        for topic in READ:
-            name = self._prefix + topic.name
-            begins = await self._browser.beginnings(name)
-            firsts = await self._browser.first_times(name, begins)
-            refuse_cut_topic(topic.name, begins, firsts, self._period)
 
     async def expected(self) -> int:
         """About how many rows and feedbacks there will be: records, and each accepted one thrice,

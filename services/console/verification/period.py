@@ -1,6 +1,5 @@
 """Decides which period can be verified: one that is over, and that the topics still hold."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -53,20 +52,6 @@ def settled_period(
             " begin earlier, or give a smaller --settle"
         )
     return Period(start, end, settle)
-
-
-def refuse_cut_topic(
-    topic: str, begins: Mapping[int, int], firsts: Mapping[int, datetime], period: Period
-) -> None:
-    """Raises `WrongInput` when retention took records that the period may need.
-
-    `begins` is the oldest offset of each partition, `firsts` the time of the record there.
-    """
-    cut = [at for part, at in firsts.items() if begins[part] > 0 and at > period.start]
-    if cut:
-        raise WrongInput(
-            f"{topic} was cut by its retention: begin at {_written(max(cut))} or later"
-        )
 
 
 def _written(moment: datetime) -> str:
