@@ -21,8 +21,9 @@ class Discarded:
 
 @dataclass(frozen=True, slots=True)
 class DeadItem:
-    """A dead or discarded item, without its text. `reason` is why it died: the department's, or
-    that nobody acknowledged it. `redrives` says how often it was put back before.
+    """A dead or discarded item, without its text. `reason` is why it died: that nobody acknowledged
+    it, or in the words of the department where `reason_is_theirs`, which may quote the feedback.
+    `redrives` says how often it was put back before.
     """
 
     id: str
@@ -36,6 +37,7 @@ class DeadItem:
     created_at: datetime
     died_at: datetime
     reason: str | None
+    reason_is_theirs: bool = False
     redrives: int = 0
     discarded: Discarded | None = None
 
@@ -45,13 +47,14 @@ class DeadItemFilter:
     """Items that are all of this; what is `None` or empty does not matter.
 
     `departments` are permanent codes and never empty; `reason` is a part of the reason as written,
-    in either case.
+    in either case, by the pipeline or, with `their_words`, also by a department.
     """
 
     departments: tuple[str, ...]
     state: State = State.DEAD
     ids: tuple[str, ...] = ()
     reason: str | None = None
+    their_words: bool = False
     died_before: datetime | None = None
     died_since: datetime | None = None
 
@@ -67,6 +70,8 @@ def query(only: DeadItemFilter) -> dict[str, Any]:
         wanted["_id"] = {"$in": list(only.ids)}
     if only.reason is not None:
         wanted["settlement.reason"] = {"$regex": re.escape(only.reason), "$options": "i"}
+        if not only.their_words:
+            wanted["settlement.token"] = None  # what ended by a lease has the words of its holder
     ages = {"$lt": only.died_before, "$gte": only.died_since}
     if died := {sign: at for sign, at in ages.items() if at is not None}:
         wanted["settlement.at"] = died

@@ -125,6 +125,7 @@ def _item(row: Mapping[str, Any]) -> DeadItem:
         created_at=row["created_at"],
         died_at=died_at,
         reason=settlement.get("reason"),
+        reason_is_theirs=settlement.get("token") is not None,
         redrives=row.get("redrives", 0),
         discarded=Discarded(**discarded) if discarded else None,
     )

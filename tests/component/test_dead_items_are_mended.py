@@ -47,7 +47,8 @@ async def test_a_dead_item_says_what_it_was_and_why_it_died(queues: MongoQueues)
         feedback_id(1),
         State.DEAD,
     )
-    assert (found.reason, found.receive_count, found.redrives) == ("no team", 1, 0)
+    assert (found.reason, found.reason_is_theirs) == ("no team", True)
+    assert (found.receive_count, found.redrives) == (1, 0)
     assert await items.find(found.id) == found
     assert await items.find("no such item") is None
 
@@ -91,6 +92,8 @@ async def test_it_may_be_received_the_most_times_again_before_it_dies_again(
         assert await queues.store.receive(HOUSING, 1, 60) == []
         [dead] = await items.page(DEAD, 10)
         assert (dead.redrives, dead.receive_count) == (redrives, 5)
+        assert not dead.reason_is_theirs
+        assert await items.count(replace(DEAD, reason="5 times")) == 1
         assert await items.redrive(DEAD, 10) == 1
 
 
@@ -121,8 +124,9 @@ async def test_filters_find_what_they_say(queues: MongoQueues) -> None:
 
     assert await items.piles(both) == {HOUSING: 2, HEALTH: 1}
     assert await count(DEAD) == 2
-    assert await count(reason="A [BRACK") == 1
-    assert await count(reason=".") == 0
+    assert await count(reason="A [BRACK", their_words=True) == 1
+    assert await count(reason="A [BRACK") == 0, "a department wrote it"
+    assert await count(reason=".", their_words=True) == 0
     assert await count(died_before=now - timedelta(minutes=5)) == 0
     assert await count(died_since=now - timedelta(minutes=5)) == 3
     assert await count(ids=(f"{feedback_id(1)}:{HEALTH}",)) == 1
