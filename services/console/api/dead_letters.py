@@ -6,7 +6,7 @@ from fastapi import APIRouter, Depends, Path, Query
 from pydantic import BaseModel, Field
 from starlette.responses import Response
 
-from services.console.api.bodies import Reason, answer, reading, takes
+from services.console.api.bodies import Because, Reason, answer, reading, takes
 from services.console.api.filters import LetterFilter, LetterPage
 from services.console.api.operators import Acting
 from services.console.api.problems import CHANGE, problems
@@ -60,7 +60,8 @@ class DeadLetterRoutes:
             self.show_text,
             methods=["POST"],  # it is written into the audit
             response_model=LetterDetail,
-            responses=problems(404, 422),
+            responses=problems(*CHANGE),
+            openapi_extra=takes(Because),
         )
         router.add_api_route(
             "/v1/dead-letters/discard",
@@ -85,16 +86,21 @@ class DeadLetterRoutes:
         return answer(await dead_letters.preview(self._connections, wanted.only()))
 
     async def show(self, letter_id: LetterId, operator: Acting) -> Response:
-        """Shows a letter with its record's key and headers, not what it says."""
+        """Shows a letter, and what Frontline wrote of its record: no stranger's key or header."""
         return answer(
             await dead_letters.show_letter(self._connections, letter_id, operator=operator)
         )
 
-    async def show_text(self, letter_id: LetterId, operator: Acting) -> Response:
+    async def show_text(
+        self,
+        letter_id: LetterId,
+        body: Annotated[Because, Depends(reading(Because))],
+        operator: Acting,
+    ) -> Response:
         """Shows a letter with its whole record, for a key that reads text; audited."""
         return answer(
             await dead_letters.show_letter(
-                self._connections, letter_id, operator=operator, text=True
+                self._connections, letter_id, operator=operator, text=True, reason=body.reason
             )
         )
 

@@ -7,7 +7,7 @@ from pydantic import AfterValidator, AwareDatetime, BeforeValidator, Field
 
 from schemas.departments import load_departments
 from services.console.api.bodies import Body
-from services.console.operations.dead_items import EVERY_DEPARTMENT, departments_named
+from services.console.operations.dead_item_filters import EVERY_DEPARTMENT, departments_named
 from services.deadletters.filter import Filter
 from services.deadletters.letter import State
 from services.queues.dead_item import DeadItemFilter
@@ -36,7 +36,8 @@ Name = Annotated[str, Field(max_length=200)]
 Id = Annotated[str, Field(max_length=100)]
 Ids = Annotated[tuple[Id, ...], Field(max_length=_MOST_IDS, description="Only these.")]
 Matching = Annotated[
-    str | None, Field(max_length=500, description="A part of the reason of the death, as written.")
+    str | None,
+    Field(max_length=500, description="A part of the reason of the death, as Frontline wrote it."),
 ]
 DiedBefore = Annotated[Moment | None, Field(description="Only what died before.")]
 DiedSince = Annotated[Moment | None, Field(description="Only what died then or later.")]

@@ -26,16 +26,24 @@ class Asked:
     reason: str
 
 
-async def list_items(session: Session, only: DeadItemFilter, limit: int, after: str | None) -> None:
+async def list_items(
+    session: Session, only: DeadItemFilter, limit: int, after: str | None, why: str
+) -> None:
     """Shows a page."""
-    page = await dead_items.list_items(session.connections, only, limit, after)
+    page = await dead_items.list_items(
+        session.connections, only, limit, after, operator=session.operator, reason=why
+    )
     now = session.connections.clock()
+    _say_what_matches(session, only)
     session.screen.show(page, lambda each: items_page(each, now))
 
 
-async def show_item(session: Session, item_id: str) -> None:
+async def show_item(session: Session, item_id: str, *, text: bool, why: str) -> None:
     """Shows one item."""
-    session.screen.show(await dead_items.show_item(session.connections, item_id), item_detail)
+    found = await dead_items.show_item(
+        session.connections, item_id, operator=session.operator, text=text, reason=why
+    )
+    session.screen.show(found, item_detail)
 
 
 async def redrive_items(session: Session, only: DeadItemFilter, asked: Asked) -> int:
@@ -58,7 +66,10 @@ async def _mend(
     narrowed = only.ids or only.reason or only.died_before or only.died_since
     if not narrowed and not asked.everything and not asked.dry_run:
         raise WrongInput("This would take every dead item: give ids or a filter, or --all")
-    found = await dead_items.preview_items(session.connections, only)
+    found = await dead_items.preview_items(
+        session.connections, only, operator=session.operator, reason=asked.reason
+    )
+    _say_what_matches(session, only)
     shown = preview_of_items(found, session.connections.clock())
     if asked.dry_run:
         session.screen.show(found, lambda _: shown)
@@ -79,3 +90,10 @@ async def _mend(
         )
     session.screen.show(done, lambda each: f"{each.changed:,} of {each.expected:,}: done.")
     return exits.GOOD
+
+
+def _say_what_matches(session: Session, only: DeadItemFilter) -> None:
+    if only.reason is not None and not only.their_words:
+        session.screen.say(
+            "--matching goes by what Frontline wrote; with --text, by departments' own words too"
+        )

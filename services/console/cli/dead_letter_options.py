@@ -8,7 +8,7 @@ from typing import Annotated, TypeVar
 import typer
 
 from services.console.errors import WrongInput
-from services.console.operations.dead_items import departments_named
+from services.console.operations.dead_item_filters import departments_named
 from services.console.periods import read_duration
 from services.deadletters.filter import Filter
 from services.deadletters.letter import State as LetterState
@@ -21,7 +21,26 @@ Ids = Annotated[
 Topic = Annotated[str | None, typer.Option(help="Only from this topic, as feedback.received.")]
 Group = Annotated[str | None, typer.Option(help="Only given up by this consumer group.")]
 Matching = Annotated[
-    str | None, typer.Option(help="Only where this is part of the reason why it died.")
+    str | None,
+    typer.Option(help="Only where this is part of the reason of its death, as Frontline wrote it."),
+]
+WithText = Annotated[
+    bool,
+    typer.Option(
+        "--text", help="Also what people wrote; needs --reason, and a key that reads text."
+    ),
+]
+WhyText = Annotated[
+    str,
+    typer.Option("--reason", help="Why --text is wanted; kept in the audit. Never name a person."),
+]
+TheirWords = Annotated[
+    bool,
+    typer.Option(
+        "--text",
+        help="Also what departments wrote, to be shown and to go by in --matching;"
+        " needs --department, and a key that reads text.",
+    ),
 ]
 Error = Annotated[
     str | None, typer.Option(help="Only this class of error: Malformed, Permanent, Transient.")
@@ -76,9 +95,15 @@ class Meant:
     newer_than: timedelta | None = None
     states: Sequence[str] | None = None
     department: str | None = None
+    text: bool = False
 
     def letters(self, now: datetime, default: Sequence[LetterState]) -> Filter:
         """As dead letters of topics; raises `WrongInput`."""
+        if self.text:
+            raise WrongInput(
+                "No text is shown or matched here: dead-letters show ID --text shows a record's,"
+                " and with --department, --text is what departments wrote"
+            )
         return Filter(
             states=_states(self.states, tuple(LetterState), default),
             ids=tuple(self.ids or ()),
@@ -105,9 +130,19 @@ class Meant:
             state=states[0],
             ids=tuple(self.ids or ()),
             reason=self.matching,
+            their_words=self.text,
             died_before=_ago(now, self.older_than),
             died_since=_ago(now, self.newer_than),
         )
+
+
+def checked_why(text: bool, why: str) -> str:
+    """The reason that goes with `--text`; raises `WrongInput` where it would go unheard."""
+    if why and not text:
+        raise WrongInput(
+            "--reason says why --text is wanted: leave it out, or filter with --matching"
+        )
+    return why
 
 
 def _states(

@@ -9,11 +9,14 @@ from rich.text import Text
 
 from services.console.cli.tables import moment, table
 from services.console.operations.dead_items import ItemPage, ItemPreview
-from services.console.operations.dead_letters import LetterDetail, Page, Preview
+from services.console.operations.dead_letters import LetterDetail, Page, Preview, ShownRecord
 from services.console.periods import length
 from services.deadletters.letter import DeadLetter, State
 from services.deadletters.redrive import JobState, Redrive
 from services.queues.dead_item import DeadItem
+
+_THEIRS = "department's words"
+_SHOWN_BY = "--text --reason WHY shows them to a key that reads text"
 
 
 def letters_page(page: Page, now: datetime) -> RenderableType:
@@ -29,7 +32,7 @@ def items_page(page: ItemPage, now: datetime) -> RenderableType:
     """A line for each item, and how many more there are."""
     if not page.items:
         return Text("No dead items.")
-    return Group(_items(page.items, now), _more(page.total, len(page.items), page.items[-1].id))
+    return Group(*_items(page.items, now), _more(page.total, len(page.items), page.items[-1].id))
 
 
 def preview_of_letters(found: Preview, now: datetime) -> RenderableType:
@@ -45,11 +48,11 @@ def preview_of_items(found: ItemPreview, now: datetime) -> RenderableType:
     """How many of which department, and some of them."""
     rows = sorted(found.departments.items(), key=lambda each: -each[1])
     departments = table(("Items", "Department"), ((count, name) for name, count in rows))
-    return Group(_headline(found.total, "dead items"), departments, _items(found.examples, now))
+    return Group(_headline(found.total, "dead items"), departments, *_items(found.examples, now))
 
 
 def detail(found: LetterDetail) -> RenderableType:
-    """Everything of one letter, a line each; the value last, as it is."""
+    """Everything that is told of one letter, a line each; the value last, as it is."""
     parts: list[RenderableType] = [_pairs(_story(found.letter))]
     record = found.record
     if record is None:
@@ -57,20 +60,30 @@ def detail(found: LetterDetail) -> RenderableType:
         return Group(*parts)
     parts.append(_pairs([("key", record.key), *record.headers]))
     if record.value is None:
-        parts.append(Text(f"{found.letter.size:,} bytes; --text shows them to a key that may."))
+        parts.append(Text(_withheld(record, found.letter.size)))
     else:
         parts.append(Text(record.value))
     return Group(*parts)
 
 
+def _withheld(record: ShownRecord, size: int) -> str:
+    """What a person may have written, and how to see it."""
+    what = ["its key"] if record.key_withheld else []
+    if record.headers_withheld:
+        what.append(
+            "1 header" if record.headers_withheld == 1 else f"{record.headers_withheld:,} headers"
+        )
+    return f"Not shown: {', '.join(what)}{' and ' if what else ''}its {size:,} bytes; {_SHOWN_BY}."
+
+
 def item_detail(item: DeadItem) -> RenderableType:
-    """Everything of one item, a line each."""
+    """Everything that is told of one item, a line each."""
     pairs: list[tuple[str, object]] = [
         ("item", item.id),
         ("department", item.department),
         ("state", item.state),
         ("died", item.died_at),
-        ("reason", item.reason),
+        ("reason", f"{_THEIRS}; {_SHOWN_BY}" if _is_withheld(item) else item.reason),
         ("received", item.receive_count),
         ("queued", item.created_at),
         ("role", item.role),
@@ -81,7 +94,8 @@ def item_detail(item: DeadItem) -> RenderableType:
     if item.discarded:
         pairs.append(("discarded", _by(item.discarded.by, item.discarded.at)))
         pairs.append(("because", item.discarded.reason))
-    return _pairs(pairs)
+    text = f"Not shown: its text; trace {item.feedback_id} --text --reason WHY shows it."
+    return Group(_pairs(pairs), Text(text))
 
 
 def redrives_table(rows: Iterable[Redrive], now: datetime) -> Table:
@@ -145,12 +159,24 @@ def _state_of(letter: DeadLetter) -> str:
     return f"{letter.state}, died again" if letter.died_again else str(letter.state)
 
 
-def _items(items: Sequence[DeadItem], now: datetime) -> Table:
+def _items(items: Sequence[DeadItem], now: datetime) -> Iterator[RenderableType]:
+    """They are all in the state that was asked for, which is not repeated: the line is short."""
     rows = (
-        (each.id, _for(each.died_at, now), each.receive_count, each.reason, each.state)
+        (
+            each.id,
+            _for(each.died_at, now),
+            each.receive_count,
+            _THEIRS if _is_withheld(each) else each.reason,
+        )
         for each in items
     )
-    return _unbroken(table(("Item", "Dead for", "Received", "Why", "State"), rows))
+    yield _unbroken(table(("Item", "Dead for", "Received", "Why"), rows))
+    if any(_is_withheld(each) for each in items):
+        yield Text(f"{_THEIRS.capitalize()}: {_SHOWN_BY}.")
+
+
+def _is_withheld(item: DeadItem) -> bool:
+    return item.reason_is_theirs and item.reason is None
 
 
 def _story(letter: DeadLetter) -> Iterator[tuple[str, object]]:

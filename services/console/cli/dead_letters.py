@@ -19,8 +19,12 @@ from services.console.cli.dead_letter_options import (
     OlderThan,
     Rate,
     States,
+    TheirWords,
     Topic,
     Version,
+    WhyText,
+    WithText,
+    checked_why,
 )
 from services.console.cli.dead_letter_tables import (
     detail,
@@ -55,6 +59,8 @@ def list_letters(
     newer_than: NewerThan = None,
     state: States = None,
     department: Department = None,
+    text: TheirWords = False,
+    reason: WhyText = "",
     limit: Limit = 50,
     after: After = None,
     as_json: AsJson = False,
@@ -68,13 +74,13 @@ def list_letters(
     `frontline dead-letters list --department all --json`
     """
     meant = Meant(
-        ids, topic, group, matching, error, version, older_than, newer_than, state, department
+        ids, topic, group, matching, error, version, older_than, newer_than, state, department, text
     )
 
     async def work(session: Session) -> None:
-        now = session.connections.clock()
+        now, why = session.connections.clock(), checked_why(text, reason)
         if department is not None:
-            await dead_items.list_items(session, meant.items(now), limit, after)
+            await dead_items.list_items(session, meant.items(now), limit, after, why)
             return
         only = meant.letters(now, _LISTED)
         page = await dead_letters.list_letters(session.connections, only, limit, after)
@@ -85,26 +91,26 @@ def list_letters(
 
 def show_letter(
     letter_id: Annotated[str, typer.Argument(metavar="ID", help="As lists show it.")],
-    text: Annotated[
-        bool, typer.Option("--text", help="The record's bytes too; needs a key that reads text.")
-    ] = False,
+    text: WithText = False,
+    reason: WhyText = "",
     as_json: AsJson = False,
 ) -> None:
-    """The whole record with its story, or a dead item of a queue; bytes are shown safely.
+    """A record with its story, or a dead item of a queue; with --text the whole, shown safely.
 
     Examples:
 
-    `frontline dead-letters show 0d8f5c3e-7a51-5a86-9f3b-2f6d1c0e9a77 --text`
+    `frontline dead-letters show 0d8f5c3e-7a51-5a86-9f3b-2f6d1c0e9a77 --text --reason "odd bytes"`
 
     `frontline dead-letters show 2f1c9a40-5b7e-4f0d-8c3b-6d1e0a7f5b92:DHSC`
     """
 
     async def work(session: Session) -> None:
+        why = checked_why(text, reason)
         if ":" in letter_id:
-            await dead_items.show_item(session, letter_id)
+            await dead_items.show_item(session, letter_id, text=text, why=why)
             return
         found = await dead_letters.show_letter(
-            session.connections, letter_id, operator=session.operator, text=text
+            session.connections, letter_id, operator=session.operator, text=text, reason=why
         )
         session.screen.show(found, detail)
 
@@ -123,6 +129,7 @@ def redrive_letters(
     newer_than: NewerThan = None,
     state: States = None,
     department: Department = None,
+    text: TheirWords = False,
     everything: Everything = False,
     name: RedriveName = None,
     rate: Rate = 200.0,
@@ -146,7 +153,7 @@ def redrive_letters(
     `frontline dead-letters redrive --department DHSC --all --reason "their client is mended"`
     """
     meant = Meant(
-        ids, topic, group, matching, error, version, older_than, newer_than, state, department
+        ids, topic, group, matching, error, version, older_than, newer_than, state, department, text
     )
 
     async def work(session: Session) -> int:
@@ -174,6 +181,7 @@ def discard_letters(
     older_than: OlderThan = None,
     newer_than: NewerThan = None,
     department: Department = None,
+    text: TheirWords = False,
     everything: Everything = False,
     most: Most = None,
     dry_run: DryRun = False,
@@ -185,7 +193,7 @@ def discard_letters(
     Example: `frontline dead-letters discard --error Malformed --older-than 7d --reason "load test"`
     """
     meant = Meant(
-        ids, topic, group, matching, error, version, older_than, newer_than, None, department
+        ids, topic, group, matching, error, version, older_than, newer_than, None, department, text
     )
 
     async def work(session: Session) -> int:

@@ -1,23 +1,26 @@
-"""Dead items of the departments' queues: listed, shown, put back and discarded."""
+"""Dead items of the departments' queues: listed, shown, put back and discarded.
+
+What a department wrote of an item's death may quote the feedback: it is neither shown nor matched
+unless `their_words` of the filter asks for it, for an operator who reads text, with a reason.
+"""
 
 import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
 from time import monotonic
 
-from schemas.departments import load_departments
 from services.audit.audit_store import MongoAuditLog
 from services.console.connections import Connections, by_server_time
-from services.console.errors import NotFound, NothingMatched, WrongInput
+from services.console.errors import NotFound, NothingMatched
+from services.console.operations.dead_item_filters import checked_items, described, nothing_like
 from services.console.operations.dead_letters import EXAMPLES, shown
+from services.console.operations.text_access import audit_dead_text, may_read
 from services.console.operator import Operator, stated
-from services.queues.dead_item import DEAD_STATES, DeadItem, DeadItemFilter, Discarded
+from services.queues.dead_item import DeadItem, DeadItemFilter, Discarded
 from services.queues.dead_item_store import MongoDeadItems
 from services.queues.item import State
 
-EVERY_DEPARTMENT = "all"
 _AT_ONCE = 500
-_LONGEST_TEXT = 500
 
 Progress = Callable[[int, int], None]
 Change = Callable[[DeadItemFilter, int], Awaitable[int]]
@@ -57,32 +60,61 @@ class Mended:
 
 
 async def list_items(
-    connections: Connections, only: DeadItemFilter, most: int = 50, after: str | None = None
+    connections: Connections,
+    only: DeadItemFilter,
+    most: int = 50,
+    after: str | None = None,
+    *,
+    operator: Operator,
+    reason: str = "",
 ) -> ItemPage:
-    """A page of what matches; `after` is the id of the last item of the page before."""
-    store = MongoDeadItems(connections.database)
-    wanted = checked_items(only)
-    return ItemPage(await store.count(wanted), await store.page(wanted, most, after))
+    """A page of what matches; `after` is the id of the last item of the page before. `reason` says
+    what `their_words` are wanted for. Raises `WrongInput`, `NotAllowed`.
+    """
+    store, wanted = MongoDeadItems(connections.database), checked_items(only)
+    await _note_words(connections, wanted, operator, reason)
+    total = await store.count(wanted)
+    return ItemPage(total, _seen(wanted, await store.page(wanted, most, after)))
 
 
-async def show_item(connections: Connections, item_id: str) -> DeadItem:
-    """One dead or discarded item, without its text; raises `NotFound`."""
+async def show_item(
+    connections: Connections,
+    item_id: str,
+    *,
+    operator: Operator,
+    text: bool = False,
+    reason: str = "",
+) -> DeadItem:
+    """One dead or discarded item, without what the feedback says, which `trace` shows; with `text`
+    what its department wrote, audited. Raises `NotFound`, `NotAllowed`, `WrongInput`.
+    """
+    why = may_read(operator, reason) if text else None
     item = await MongoDeadItems(connections.database).find(item_id)
     if item is None:
         raise NotFound(
             f"There is no dead item {shown(item_id)}: dead-letters list --department all shows ids"
         )
+    if why is None:
+        return _without_their_words(item)
+    about = {"feedback_id": item.feedback_id}
+    await audit_dead_text(connections, operator, why, item.id, about)
     return item
 
 
-async def preview_items(connections: Connections, only: DeadItemFilter) -> ItemPreview:
-    """What matches, to look at before it is changed; raises `NothingMatched`."""
-    store = MongoDeadItems(connections.database)
-    wanted = checked_items(only)
+async def preview_items(
+    connections: Connections, only: DeadItemFilter, *, operator: Operator, reason: str = ""
+) -> ItemPreview:
+    """What matches, to look at before it is changed; `reason` is as in `list_items`.
+
+    Raises `NothingMatched`, `WrongInput`, `NotAllowed`.
+    """
+    store, wanted = MongoDeadItems(connections.database), checked_items(only)
+    await _note_words(connections, wanted, operator, reason)
     total = await store.count(wanted)
     if not total:
-        raise NothingMatched(_nothing_like(wanted))
-    return ItemPreview(total, await store.piles(wanted), await store.page(wanted, EXAMPLES))
+        raise NothingMatched(nothing_like(wanted))
+    examples = _seen(wanted, await store.page(wanted, EXAMPLES))
+    return ItemPreview(total, await store.piles(wanted), examples)
 
 
 async def redrive_items(
@@ -97,7 +129,7 @@ async def redrive_items(
     """Puts dead items back on their queues, as if they had never been received.
 
     Interrupted, the same call goes on: what was put back is not dead any more. Raises
-    `NothingMatched`, `WrongInput`.
+    `NothingMatched`, `WrongInput`, `NotAllowed`.
     """
     change = MongoDeadItems(connections.database).redrive
     action = "dead_letters.redrive"
@@ -115,7 +147,7 @@ async def discard_items(
 ) -> Mended:
     """Takes dead items off their queues for good; they stay to be looked at.
 
-    Raises `NothingMatched`, `WrongInput`.
+    Raises `NothingMatched`, `WrongInput`, `NotAllowed`.
     """
     store = MongoDeadItems(connections.database)
     discarded = Discarded(operator.name, connections.clock(), stated(reason))
@@ -127,26 +159,21 @@ async def discard_items(
     return await _mend(connections, dead, limits, action, operator, reason, change, progress)
 
 
-def departments_named(name: str) -> tuple[str, ...]:
-    """The permanent codes of a department by code or slug, or of all; raises `WrongInput`."""
-    directory = load_departments()
-    if name == EVERY_DEPARTMENT:
-        return tuple(each.code for each in directory.departments)
-    if name in directory:
-        return (name,)
-    if directory.has_slug(name):
-        return (directory.by_slug(name).code,)
-    raise WrongInput(f"There is no department {shown(name)}: departments lists codes and slugs")
+async def _note_words(
+    connections: Connections, only: DeadItemFilter, operator: Operator, reason: str
+) -> None:
+    """Audits that departments' words are asked for, which not everybody may."""
+    if only.their_words:
+        why = may_read(operator, reason)
+        await audit_dead_text(connections, operator, why, "dead items", described(only))
 
 
-def checked_items(only: DeadItemFilter) -> DeadItemFilter:
-    """The filter, if it makes sense; raises `WrongInput`."""
-    if only.state not in DEAD_STATES:
-        raise WrongInput(f"A dead item is {' or '.join(DEAD_STATES)}")
-    text = only.reason
-    if text is not None and (not text.isprintable() or not 0 < len(text) <= _LONGEST_TEXT):
-        raise WrongInput(f"A filter's text has from 1 to {_LONGEST_TEXT} printable characters")
-    return only
+def _seen(only: DeadItemFilter, items: list[DeadItem]) -> list[DeadItem]:
+    return items if only.their_words else [_without_their_words(each) for each in items]
+
+
+def _without_their_words(item: DeadItem) -> DeadItem:
+    return replace(item, reason=None) if item.reason_is_theirs else item
 
 
 async def _mend(
@@ -160,19 +187,20 @@ async def _mend(
     progress: Progress,
 ) -> Mended:
     """Audits, and changes what matched when it was ordered, some at a time."""
-    kept, now = stated(reason), (await by_server_time(connections)).clock()
+    kept = may_read(operator, reason) if only.their_words else stated(reason)
+    now = (await by_server_time(connections)).clock()
     # what dies again meanwhile is not taken a second time
     wanted = replace(checked_items(only), died_before=min(only.died_before or now, now))
     total = await MongoDeadItems(connections.database).count(wanted)
     if not total:
-        raise NothingMatched(_nothing_like(only))
+        raise NothingMatched(nothing_like(only))
     expected = total if limits.most is None else min(total, limits.most)
     await MongoAuditLog(connections.database, connections.clock).append(
         by=operator.name,
         action=action,
         subject="dead items",
         reason=kept,
-        details=_describe(only) | {"expected": expected},
+        details=described(only) | {"expected": expected},
     )
     return await _change_all(wanted, expected, limits.rate, change, progress)
 
@@ -192,21 +220,3 @@ async def _change_all(
         if rate is not None and changed < expected:
             await asyncio.sleep(max(0.0, started + changed / rate - monotonic()))
     return Mended(expected, changed)
-
-
-def _describe(only: DeadItemFilter) -> dict[str, str | int | None]:
-    departments = ",".join(only.departments[:3]) + (",…" if only.departments[3:] else "")
-    return {
-        "departments": departments,
-        "state": str(only.state),
-        "ids": len(only.ids) or None,
-        "matching": only.reason,
-        "died_before": only.died_before.isoformat() if only.died_before else None,
-        "died_since": only.died_since.isoformat() if only.died_since else None,
-    }
-
-
-def _nothing_like(only: DeadItemFilter) -> str:
-    pairs = [(name, value) for name, value in _describe(only).items() if value is not None]
-    words = ", ".join(f"{name} {value}" for name, value in pairs)
-    return f"No dead item matches {words}: dead-letters list --department all shows every one"

@@ -1,19 +1,31 @@
 """Dead letters: listed, shown, counted and discarded. Redrives are in `redrives.py`."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from schemas.topics import CONSUMED
+from schemas.tracing import read_traceparent
 from services.audit.audit_store import MongoAuditLog
 from services.console.connections import Connections
-from services.console.errors import NotAllowed, NotFound, NothingMatched, WrongInput
+from services.console.errors import NotFound, NothingMatched, WrongInput
+from services.console.operations.text_access import audit_dead_text, may_read
 from services.console.operator import Operator, stated
 from services.deadletters.dead_letter_store import MongoDeadLetterStore
 from services.deadletters.filter import Filter, describe
 from services.deadletters.index import DeadLetterIndex
-from services.deadletters.letter import DEAD_TOPIC_SUFFIX, DeadLetter, Discard, State
+from services.deadletters.letter import (
+    DEAD_TOPIC_SUFFIX,
+    DeadLetter,
+    DeadRecord,
+    Discard,
+    State,
+    read_letter,
+)
 from services.deadletters.records import RecordReader
 from services.deadletters.showing import show_bytes, show_line
 from services.deadletters.store import Pile
+from services.runtime.deadletter import HEADER_PREFIX
+from services.runtime.redrive import REDRIVE_PREFIX
 
 EXAMPLES = 3
 _LONGEST_TEXT = 500
@@ -37,14 +49,17 @@ class Preview:
 
 
 @dataclass(frozen=True, slots=True)
-class WholeRecord:
-    """A letter with its record. `key` and header values are one line each; `value` is the text
-    where it only prints, else a hex dump, and `None` when it was not asked for.
+class ShownRecord:
+    """A letter's record. `key` and header values are one line each; `value` is the text where it
+    only prints, else a hex dump. Without text access there is what our services wrote alone, and
+    said what was `withheld`: a stranger's key and headers may name people too.
     """
 
     key: str | None
     headers: list[tuple[str, str]]
     value: str | None
+    key_withheld: bool = False
+    headers_withheld: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +67,7 @@ class LetterDetail:
     """All that is known of a letter; without `record` when its topic has not got it."""
 
     letter: DeadLetter
-    record: WholeRecord | None
+    record: ShownRecord | None
 
 
 async def list_letters(
@@ -65,35 +80,53 @@ async def list_letters(
 
 
 async def show_letter(
-    connections: Connections, letter_id: str, *, operator: Operator, text: bool = False
+    connections: Connections,
+    letter_id: str,
+    *,
+    operator: Operator,
+    text: bool = False,
+    reason: str = "",
 ) -> LetterDetail:
-    """The letter and its whole record; the value, which a person may have written, only with
-    `text`, for an operator who reads text, and audited. Raises `NotFound`, `NotAllowed`.
+    """The letter and what of its record is ours; with `text` the whole record, for an operator who
+    reads text, with a reason, and audited. Raises `NotFound`, `NotAllowed`, `WrongInput`.
     """
-    if text and not operator.reads_text:
-        raise NotAllowed(
-            "This key may not show what people wrote: ask for one made with --reads-text"
-        )
+    why = may_read(operator, reason) if text else None
     letter = await (await letters_up_to_now(connections)).find(letter_id)
     if letter is None:
         raise NotFound(f"There is no dead letter {shown(letter_id)}: dead-letters list shows ids")
     record = await RecordReader(connections.browser).one(letter)
     if record is None:
         return LetterDetail(letter, None)
-    if text:
-        await MongoAuditLog(connections.database, connections.clock).append(
-            by=operator.name,
-            action="dead_letters.text",
-            subject=letter.id,
-            reason="text was shown",
-            details={"feedback_id": letter.feedback_id},
-        )
-    headers = [
-        (show_line(name.encode()), show_line(value or b"")) for name, value in record.headers
-    ]
+    if why is None:
+        return LetterDetail(letter, _ours_of(record))
+    about = {"feedback_id": letter.feedback_id}
+    await audit_dead_text(connections, operator, why, letter.id, about)
     key = None if record.key is None else show_line(record.key)
-    value = show_bytes(record.value or b"") if text else None
-    return LetterDetail(letter, WholeRecord(key, headers, value))
+    whole = ShownRecord(key, _lines(record.headers), show_bytes(record.value or b""))
+    return LetterDetail(letter, whole)
+
+
+def _ours_of(record: DeadRecord) -> ShownRecord:
+    key = read_letter(record).feedback_id
+    ours = [(name, value) for name, value in record.headers if _is_ours(name, value)]
+    return ShownRecord(
+        key,
+        _lines(ours),
+        None,
+        key_withheld=record.key is not None and key is None,
+        headers_withheld=len(record.headers) - len(ours),
+    )
+
+
+def _is_ours(name: str, value: bytes | None) -> bool:
+    """Whether a header is one that dying or redriving adds, or a place in a trace and no more."""
+    if name == "traceparent":
+        return read_traceparent((value or b"").decode("ascii", "replace")) is not None
+    return name.startswith((HEADER_PREFIX, REDRIVE_PREFIX))
+
+
+def _lines(headers: Sequence[tuple[str, bytes]]) -> list[tuple[str, str]]:
+    return [(show_line(name.encode()), show_line(value or b"")) for name, value in headers]
 
 
 async def preview(connections: Connections, only: Filter) -> Preview:

@@ -10,9 +10,10 @@ from schemas.topics import CONSUMED
 from schemas.tracing import read_traceparent
 from services.audit.audit_store import MongoAuditLog
 from services.console.connections import Connections
-from services.console.errors import NotAllowed, NotFound, WrongInput
+from services.console.errors import NotFound, WrongInput
 from services.console.journey import Journey, decision_made, stage_hop
-from services.console.operator import Operator, stated
+from services.console.operations.text_access import may_read
+from services.console.operator import Operator
 from services.deadletters.dead_letter_store import MongoDeadLetterStore
 from services.deadletters.index import DeadLetterIndex
 from services.deadletters.letter import DeadLetter
@@ -41,7 +42,7 @@ async def trace_item(
     audited. Raises `WrongInput`, `NotFound`, `NotAllowed`, and `Unavailable` while MongoDB is away;
     without Kafka the newest dead letters are missing, which `gaps` says.
     """
-    why = _allowed(operator, reason) if text else ""
+    why = may_read(operator, reason) if text else ""
     feedback_id = await _find(connections, wanted)
     journey = await _read(connections, feedback_id)
     if not journey.is_known:
@@ -69,15 +70,6 @@ def read_name(wanted: str) -> str:
         "That is neither a reference, which is 8 letters and digits such as Q3NYCFNS,"
         " nor the id of a feedback"
     )
-
-
-def _allowed(operator: Operator, reason: str) -> str:
-    if not operator.reads_text:
-        raise NotAllowed(
-            "This key does not show what people wrote:"
-            " keys create --role operator --reads-text makes one that does"
-        )
-    return stated(reason)
 
 
 async def _find(connections: Connections, wanted: str) -> str:
