@@ -71,7 +71,7 @@ class Desk:
     async def redrive(self, name: str) -> Redrive:
         now = datetime.now(UTC)
         order = Redrive(name, "olga", "mended", Filter(), now, None, None, len(DYING))
-        assert await self.redrives.create(order)
+        assert await self.redrives.create(order, name)
         return await self.redriving.run(name)
 
 
