@@ -81,6 +81,7 @@ async def provision_topics(settings: ProvisionSettings, topics: Sequence[Topic])
     admin = AIOKafkaAdminClient(**connection_options(settings))
     try:
         await admin.start()
+        await wait_for_controller(admin)
         there = set(await admin.list_topics())
         wanted = {settings.topic_prefix + topic.name: topic for topic in topics}
         missing = [name for name in wanted if name not in there]
@@ -95,6 +96,20 @@ async def provision_topics(settings: ProvisionSettings, topics: Sequence[Topic])
         await admin.close()
     log.info("topics are there", action="provision_topics", made=missing, kept=len(kept))
     return missing
+
+
+async def wait_for_controller(admin: AIOKafkaAdminClient) -> None:
+    """Returns when the cluster has a controller, which makes topics: it has none for a moment when
+    it has just started, or when a busy machine held its broker up.
+
+    Raises `TimeoutError` when none comes in time.
+    """
+    async with asyncio.timeout(_LISTED_SECONDS):
+        while True:
+            cluster = await admin.describe_cluster()
+            if cluster["brokers"] and cluster["controller_id"] >= 0:
+                return
+            await asyncio.sleep(0.1)
 
 
 def _new_topic(name: str, topic: Topic, replicas: int) -> NewTopic:

@@ -9,6 +9,7 @@ from typing import Any
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, ConsumerRecord, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 
+from deploy.provision import wait_for_controller
 from schemas.codec import decode, encode
 from schemas.topics import RECEIVED
 from schemas.topics import Topic as Contract
@@ -48,6 +49,7 @@ class Topic:
         admin = AIOKafkaAdminClient(bootstrap_servers=self.servers)
         await admin.start()
         try:
+            await wait_for_controller(admin)
             await admin.create_topics(
                 [NewTopic(self.name, PARTITIONS, 1), NewTopic(f"{self.name}.dead", PARTITIONS, 1)]
             )

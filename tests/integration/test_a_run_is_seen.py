@@ -114,7 +114,8 @@ async def _acknowledge(pipeline: Pipeline, run: Run) -> None:
 async def _whole(line: CommandLine, wanted: str, hops: int) -> dict[str, Any] | None:
     ended = await asyncio.to_thread(line, "trace", wanted, "--json")
     found: dict[str, Any] = json.loads(ended.out) if ended.code == 0 else {}
-    return found if len(found.get("hops", ())) >= hops else None
+    marked = found.get("published_at") or not found.get("accepted_at")  # marks are written later
+    return found if len(found.get("hops", ())) >= hops and marked else None
 
 
 async def _ask(line: CommandLine, reader: str, run: Run) -> None:
