@@ -9,10 +9,11 @@ import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from datetime import timedelta
 from functools import partial
+from typing import Any
 
 import structlog
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
-from aiokafka.errors import KafkaError, TopicAlreadyExistsError, for_code
+from aiokafka.errors import KafkaError, NodeNotReadyError, TopicAlreadyExistsError, for_code
 from pydantic import Field
 
 from schemas.topics import TOPICS, Topic
@@ -78,10 +79,8 @@ async def provision(settings: ProvisionSettings) -> None:
 
 async def provision_topics(settings: ProvisionSettings, topics: Sequence[Topic]) -> list[str]:
     """Makes the topics that are missing; returns their names, prefix included."""
-    admin = AIOKafkaAdminClient(**connection_options(settings))
+    admin = await connect_admin(connection_options(settings))
     try:
-        await admin.start()
-        await wait_for_controller(admin)
         there = set(await admin.list_topics())
         wanted = {settings.topic_prefix + topic.name: topic for topic in topics}
         missing = [name for name in wanted if name not in there]
@@ -98,18 +97,28 @@ async def provision_topics(settings: ProvisionSettings, topics: Sequence[Topic])
     return missing
 
 
-async def wait_for_controller(admin: AIOKafkaAdminClient) -> None:
-    """Returns when the cluster has a controller, which makes topics: it has none for a moment when
-    it has just started, or when a busy machine held its broker up.
+async def connect_admin(options: dict[str, Any]) -> AIOKafkaAdminClient:
+    """A client of a cluster that has brokers and a controller, which make topics.
 
-    Raises `TimeoutError` when none comes in time.
+    It has none for a moment when its broker has just started, or was held up on a busy machine; a
+    client that met it so never learns of them. Raises `KafkaError` when nobody answers at all, and
+    `TimeoutError` when none comes in time.
     """
     async with asyncio.timeout(_LISTED_SECONDS):
         while True:
-            cluster = await admin.describe_cluster()
+            admin = AIOKafkaAdminClient(**options)
+            try:
+                await admin.start()
+                cluster = await admin.describe_cluster()
+            except NodeNotReadyError:
+                cluster = {"brokers": []}
+            except BaseException:
+                await admin.close()
+                raise
             if cluster["brokers"] and cluster["controller_id"] >= 0:
-                return
-            await asyncio.sleep(0.1)
+                return admin
+            await admin.close()
+            await asyncio.sleep(0.2)
 
 
 def _new_topic(name: str, topic: Topic, replicas: int) -> NewTopic:

@@ -7,9 +7,9 @@ from functools import partial
 from typing import Any
 
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, ConsumerRecord, TopicPartition
-from aiokafka.admin import AIOKafkaAdminClient, NewTopic
+from aiokafka.admin import NewTopic
 
-from deploy.provision import wait_for_controller
+from deploy.provision import connect_admin
 from schemas.codec import decode, encode
 from schemas.topics import RECEIVED
 from schemas.topics import Topic as Contract
@@ -46,10 +46,8 @@ class Topic:
         return KafkaSettings(**(fields | changes))
 
     async def create(self) -> None:
-        admin = AIOKafkaAdminClient(bootstrap_servers=self.servers)
-        await admin.start()
+        admin = await connect_admin({"bootstrap_servers": self.servers})
         try:
-            await wait_for_controller(admin)
             await admin.create_topics(
                 [NewTopic(self.name, PARTITIONS, 1), NewTopic(f"{self.name}.dead", PARTITIONS, 1)]
             )
