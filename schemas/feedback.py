@@ -18,6 +18,8 @@ from pydantic import (
     model_validator,
 )
 
+from schemas.ids import FEEDBACK_ID
+
 MAX_TEXT_CHARACTERS = 20_000
 
 _GSS = re.compile(r"[EWSNKJLM]\d{8}")
@@ -197,7 +199,7 @@ class Organisation(Contract):
 
 FeedbackId = Annotated[
     str,
-    StringConstraints(pattern=r"^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$"),
+    StringConstraints(pattern=f"^{FEEDBACK_ID}$"),
 ]
 Reference = Annotated[str, StringConstraints(pattern=r"^[0-9A-Z]{8}$")]
 

@@ -1,5 +1,6 @@
 """The operators' command line as a process, and keys to act with."""
 
+import asyncio
 import json
 import os
 import secrets
@@ -18,6 +19,7 @@ from services.accounts.key_store import MongoKeyStore
 from services.accounts.keys import Role
 from services.runtime.mongo import Database, connect
 from services.runtime.settings import MongoSettings
+from tests.pipeline import Pipeline
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +65,32 @@ class CommandLine:
         if acting := key or self.key:
             variables["FRONTLINE_OPERATOR_KEY"] = acting
         return variables
+
+
+class Terminal:
+    """The command line of an operator of one pipeline, for asynchronous tests."""
+
+    def __init__(self, line: CommandLine) -> None:
+        self.line = line
+
+    @classmethod
+    async def on(cls, pipeline: Pipeline, *, reads_text: bool = False) -> "Terminal":
+        """One with a new operator's key."""
+        key = await give_key(pipeline.database, "operator", "on-call", reads_text=reads_text)
+        return cls(CommandLine(pipeline.environment, key))
+
+    async def run(self, *words: str, **settings: str) -> Ended:
+        return await asyncio.to_thread(self.line, *words, **settings)
+
+    async def do(self, *words: str, code: int = 0, **settings: str) -> str:
+        """Runs what must end with this exit code; returns what it printed."""
+        ended = await self.run(*words, **settings)
+        assert ended.code == code, f"{words} ended with {ended.code}: {ended.out}{ended.err}"
+        return ended.out
+
+    async def ask(self, *words: str) -> Any:
+        """The document that a command answers with."""
+        return (await self.run(*words, "--json")).json()
 
 
 def command_line(mongo_url: str, database: str, **settings: str) -> CommandLine:

@@ -19,6 +19,7 @@ from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from typing import Protocol
 
+from schemas.ids import read_feedback_key
 from services.runtime.deadletter import HEADER_PREFIX
 
 DEAD_TOPIC_SUFFIX = ".dead"
@@ -136,7 +137,7 @@ def read_letter(record: DeadRecord) -> DeadLetter:
             partition=_number(story["partition"], _MOST_PARTITION),
             offset=_number(story["offset"], _MOST_OFFSET),
             group=story["group"],
-            feedback_id=_feedback_id(record.key),
+            feedback_id=read_feedback_key(record.key),
             error=story["error"],
             reason=story["reason"],
             attempts=_number(story["attempts"], _MOST_TIMES),
@@ -166,18 +167,6 @@ def died_again(known: DeadLetter, seen: DeadLetter) -> bool:
         return known.state in ENDED and seen.first_at > known.last_at + REPEATED_WITHIN
     redriven = known.state in (State.REDRIVING, State.REDRIVEN)
     return redriven and seen.redrives == known.redrives
-
-
-def _feedback_id(key: bytes | None) -> str | None:
-    """The key of our own records; a foreign one is left out, whatever is in it."""
-    if key is None or len(key) != _ID_LENGTH:
-        return None
-    text = key.decode("ascii", "replace")
-    return text if set(text) <= _ID_CHARACTERS else None
-
-
-_ID_LENGTH = 36
-_ID_CHARACTERS = frozenset("0123456789abcdef-")
 
 
 # what Kafka counts partitions and offsets in, which the database can keep, and far more often than

@@ -1,15 +1,13 @@
 """A hop: what one consumer group did with one record of a feedback."""
 
-import re
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from schemas.ids import read_feedback_key
 from services.runtime.consume import Settled
 from services.runtime.redrive import read_redriven
 from services.runtime.times import from_milliseconds
-
-_FEEDBACK_ID = re.compile(rb"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
 
 
 @dataclass(slots=True)
@@ -53,11 +51,12 @@ class Hop:
 def hop_of(settled: Settled[Any], group: str, service: str, version: str) -> Hop | None:
     """The hop of a settled record; `None` where its key is no feedback's id, as strangers' are."""
     record = settled.record
-    if not record.key or not _FEEDBACK_ID.fullmatch(record.key):
+    feedback_id = read_feedback_key(record.key)
+    if feedback_id is None:
         return None
     redriven = read_redriven(record) if record.headers else None
     return Hop(
-        record.key.decode(),
+        feedback_id,
         group,
         record.topic,
         record.partition,

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from tests.console import CommandLine
+from tests.console import Terminal
 from tests.e2e.load import send_all, submissions
 from tests.ledger import Ledger
 from tests.pipeline import Pipeline, Service
@@ -28,7 +28,7 @@ UNLIMITED = 1_000_000
 class Drill:
     """A pipeline under load, its terminal, and what was accepted."""
 
-    def __init__(self, pipeline: Pipeline, terminal: CommandLine) -> None:
+    def __init__(self, pipeline: Pipeline, terminal: Terminal) -> None:
         self.pipeline = pipeline
         self.ledger = Ledger()
         self._terminal = terminal
@@ -61,9 +61,7 @@ class Drill:
 
     async def do(self, *words: str, code: int = 0) -> str:
         """A command, which must end with this exit code."""
-        ended = await asyncio.to_thread(self._terminal, *words)
-        assert ended.code == code, f"{words} ended with {ended.code}: {ended.out}{ended.err}"
-        return ended.out
+        return await self._terminal.do(*words, code=code)
 
     async def status(self) -> dict[str, Any]:
         """The status, without what is said of the disk of whatever machine this is."""
@@ -117,8 +115,7 @@ async def drill(
         rate_burst_items=UNLIMITED,
     )
     async with pipeline:
-        key = await pipeline.key("operator", "on-call")
-        yield Drill(pipeline, CommandLine(pipeline.environment, key))
+        yield Drill(pipeline, await Terminal.on(pipeline))
 
 
 @pytest.mark.timeout(300)

@@ -9,7 +9,6 @@ import subprocess
 import sys
 from collections.abc import AsyncIterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -27,7 +26,7 @@ from services.runtime.metrics import Metrics
 from services.runtime.redrive import read_redriven
 from tests.builders import NOON, feedback, feedback_id, received, record
 from tests.component.queue_stores import new_item
-from tests.console import CommandLine, Ended, command_line, give_key
+from tests.console import Terminal
 from tests.pipeline import ROOT, Pipeline
 from tests.standstill import POINTS
 from tests.waiting import until
@@ -42,41 +41,17 @@ async def pipeline(kafka_servers: str, mongo_url: str, tmp_path: Path) -> AsyncI
         yield running
 
 
-class Terminal:
-    """The command line of an operator of one pipeline."""
-
-    def __init__(self, line: CommandLine) -> None:
-        self.line = line
-
-    @classmethod
-    async def on(cls, pipeline: Pipeline, *, reads_text: bool = False) -> "Terminal":
-        line = command_line(
-            pipeline.environment["FRONTLINE_MONGO_URL"],
-            pipeline.database_name,
-            kafka_servers=pipeline.kafka_servers,
-            topic_prefix=pipeline.topic_prefix,
-        )
-        line.key = await give_key(pipeline.database, "operator", "on-call", reads_text=reads_text)
-        return cls(line)
-
-    def start(self, module: str, *words: str) -> subprocess.Popen[str]:
-        """Starts a command to be ended from outside."""
-        return subprocess.Popen(
-            [sys.executable, "-m", module, *words],
-            cwd=ROOT,
-            env=self.line.variables(None, {}),
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-        )
-
-    async def run(self, *words: str) -> Ended:
-        return await asyncio.to_thread(self.line, *words)
-
-    async def ask(self, *words: str) -> Any:
-        """The answer of a command that ends well."""
-        return (await self.run(*words, "--json")).json()
+def start(terminal: Terminal, module: str, *words: str) -> subprocess.Popen[str]:
+    """Starts a command to be ended from outside."""
+    return subprocess.Popen(
+        [sys.executable, "-m", module, *words],
+        cwd=ROOT,
+        env=terminal.line.variables(None, {}),
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
 
 
 async def plant(pipeline: Pipeline, count: int = LETTERS) -> None:
@@ -125,7 +100,7 @@ async def kill_at(point: str, pipeline: Pipeline, terminal: Terminal, folder: Pa
     """Begins a redrive of everything and kills it at the point."""
     reached = folder / "reached"
     words = ("dead-letters", "redrive", "--all", "--reason", "mended", "--yes", "--rate", "100000")
-    process = terminal.start("tests.standstill", point, str(reached), *words)
+    process = start(terminal, "tests.standstill", point, str(reached), *words)
     try:
         await until(
             lambda: reached.exists() or process.poll() is not None, f"it to stand {point}", 60
@@ -177,7 +152,7 @@ async def test_ctrl_c_leaves_a_redrive_to_be_gone_on_with(pipeline: Pipeline) ->
     await plant(pipeline, 30)
     terminal = await Terminal.on(pipeline)
     words = ["dead-letters", "redrive", "--all", "--reason", "mended", "--yes", "--rate", "5"]
-    process = terminal.start("services.console.cli", *words, "--name", "slow")
+    process = start(terminal, "services.console.cli", *words, "--name", "slow")
 
     async def some() -> int:
         return await pipeline.database["dead_letters"].count_documents({"state": "redriven"})

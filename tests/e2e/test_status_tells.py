@@ -8,7 +8,7 @@ from pathlib import Path
 from time import monotonic
 from typing import Any
 
-from tests.console import CommandLine
+from tests.console import Terminal
 from tests.pipeline import Pipeline
 from tests.waiting import until
 
@@ -24,22 +24,11 @@ def submissions(items: int) -> list[dict[str, Any]]:
     ]
 
 
-async def on_call(pipeline: Pipeline) -> CommandLine:
-    """The command line of an operator of this pipeline."""
-    return CommandLine(pipeline.environment, await pipeline.key("operator", "on-call"))
-
-
-async def status(terminal: CommandLine, code: int = 0, **settings: str) -> dict[str, Any]:
+async def status(terminal: Terminal, code: int = 0, **settings: str) -> dict[str, Any]:
     """The status, without what is said of the disk of whatever machine this is."""
-    found = dict(json.loads(await shown(terminal, "status", "--json", code=code, **settings)))
+    found = dict(json.loads(await terminal.do("status", "--json", code=code, **settings)))
     found["attention"] = [each for each in found["attention"] if each["about"] != "disk"]
     return found
-
-
-async def shown(terminal: CommandLine, *words: str, code: int = 0, **settings: str) -> str:
-    ended = await asyncio.to_thread(terminal, *words, **settings)
-    assert ended.code == code, ended.out + ended.err
-    return ended.out
 
 
 def stage(found: dict[str, Any], name: str) -> dict[str, Any]:
@@ -51,7 +40,7 @@ async def test_where_feedback_stopped_is_told_and_what_is_away(
     kafka_servers: str, mongo_url: str, tmp_path: Path
 ) -> None:
     async with Pipeline(kafka_servers, mongo_url, tmp_path) as pipeline:
-        terminal = await on_call(pipeline)
+        terminal = await Terminal.on(pipeline)
         async with pipeline.http("intake", pipeline.charity_key) as charity:
             await pipeline.submit_batch(charity, submissions(ITEMS))
             await pipeline.drained()
@@ -60,7 +49,7 @@ async def test_where_feedback_stopped_is_told_and_what_is_away(
         await _partly_away(terminal)
 
 
-async def _flowing(terminal: CommandLine) -> None:
+async def _flowing(terminal: Terminal) -> None:
     found: dict[str, Any] = {}
 
     async def settled() -> bool:
@@ -75,12 +64,12 @@ async def _flowing(terminal: CommandLine) -> None:
     assert {each["service"] for each in found["processes"]} >= {"intake", "router", "departments"}
     assert found["outbox"]["receipts"] == 0
     assert sum(each["waiting"] for each in found["departments"]) >= ITEMS
-    table = await shown(terminal, "status")
+    table = await terminal.do("status")
     assert ("Nothing needs a person." in table) or ("the disk of MongoDB's data" in table)
     assert "tracking-progressed" in table
 
 
-async def _router_killed(pipeline: Pipeline, terminal: CommandLine, charity: Any) -> None:
+async def _router_killed(pipeline: Pipeline, terminal: Terminal, charity: Any) -> None:
     pipeline.services["router"].kill()
     killed = monotonic()
     await pipeline.submit_batch(
@@ -110,7 +99,7 @@ async def _router_killed(pipeline: Pipeline, terminal: CommandLine, charity: Any
     await _flowing(terminal)
 
 
-async def _partly_away(terminal: CommandLine) -> None:
+async def _partly_away(terminal: Terminal) -> None:
     """What is away is a line at the top, the rest is told all the same, and the exit code is 69."""
     started = monotonic()
     found = await status(terminal, 69, kafka_servers=NOWHERE)
@@ -124,7 +113,7 @@ async def _partly_away(terminal: CommandLine) -> None:
     assert found["attention"][0]["about"] == "MongoDB"
     assert {each["lag"] for each in found["stages"]} == {0}
     assert {each["condition"] for each in found["stages"]} == {"unknown"}
-    both = await shown(terminal, "status", code=69, kafka_servers=NOWHERE, **quick)
+    both = await terminal.do("status", code=69, kafka_servers=NOWHERE, **quick)
     assert "MongoDB does not answer" in both
     assert "Kafka does not answer" in both
     assert monotonic() - started < 30
@@ -134,17 +123,17 @@ async def test_watch_looks_each_second_and_ends_with_ctrl_c(
     kafka_servers: str, mongo_url: str, tmp_path: Path
 ) -> None:
     async with Pipeline(kafka_servers, mongo_url, tmp_path, services=()) as pipeline:
-        terminal = await on_call(pipeline)
-        looks = await shown(terminal, "watch", "--json", "--every", "0.2", "--looks", "3")
+        terminal = await Terminal.on(pipeline)
+        looks = await terminal.do("watch", "--json", "--every", "0.2", "--looks", "3")
         assert [json.loads(line)["kafka"]["problem"] for line in looks.splitlines()] == [None] * 3
         assert await asyncio.to_thread(interrupt_a_watch, terminal) == 130
 
 
-def interrupt_a_watch(terminal: CommandLine) -> int:
+def interrupt_a_watch(terminal: Terminal) -> int:
     """Ctrl-C after the first look; returns the exit code."""
     with subprocess.Popen(
-        terminal.words("watch", "--json", "--every", "0.2"),
-        env=terminal.variables(None, {}),
+        terminal.line.words("watch", "--json", "--every", "0.2"),
+        env=terminal.line.variables(None, {}),
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,

@@ -1,6 +1,5 @@
 """`verify` on a real pipeline: nothing where all is sound, every planted fault by its name."""
 
-import asyncio
 import json
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
@@ -16,7 +15,7 @@ from aiokafka.admin.records_to_delete import RecordsToDelete
 from services.deadletters.letter import State
 from services.stages.stage import CLASSIFIER, ROUTER, STREAMS
 from tests.builders import feedback_id
-from tests.console import CommandLine, Ended, command_line
+from tests.console import Terminal
 from tests.pipeline import Pipeline
 from tests.planting import Planter
 from tests.submitting import OBSERVATION
@@ -39,33 +38,6 @@ async def submit(pipeline: Pipeline, count: int) -> list[str]:
         ids = await pipeline.submit_batch(client, items)
     await pipeline.drained()
     return list(ids.values())
-
-
-class Terminal:
-    """The command line of an operator of one pipeline."""
-
-    def __init__(self, run: CommandLine) -> None:
-        self._run = run
-
-    @classmethod
-    async def on(cls, pipeline: Pipeline) -> "Terminal":
-        run = command_line(
-            pipeline.environment["FRONTLINE_MONGO_URL"],
-            pipeline.database_name,
-            kafka_servers=pipeline.kafka_servers,
-            topic_prefix=pipeline.topic_prefix,
-        )
-        run.key = await pipeline.key("operator", "on-call")
-        return cls(run)
-
-    async def run(self, *words: str, **settings: str) -> Ended:
-        return await asyncio.to_thread(self._run, *words, **settings)
-
-    async def do(self, *words: str, code: int = 0) -> str:
-        """Runs what must end with this exit code; returns what it printed."""
-        ended = await self.run(*words)
-        assert ended.code == code, ended
-        return ended.out
 
 
 def stop(pipeline: Pipeline) -> None:

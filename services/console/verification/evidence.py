@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import IntEnum
+from uuid import UUID
 
 from services.deadletters.letter import DeadLetter, State
 from services.queues.item_state import ItemState
@@ -101,8 +102,7 @@ def pack_id(feedback_id: str) -> bytes | None:
 
 def unpack_id(packed: bytes) -> str:
     """The id as it is written."""
-    text = packed.hex()
-    return f"{text[:8]}-{text[8:12]}-{text[12:16]}-{text[16:20]}-{text[20:]}"
+    return str(UUID(bytes=packed))
 
 
 def receipt_row(accepted: Accepted) -> Row | None:
